@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { Json } from './json.ts';
+
+/** SHA-256, in hex, of the canonical JSON (RFC 8785) of a value: equal values have equal digests whatever their key order. */
+export function digestOf(value: Json): string {
+  return sha256(canonicalJson(value));
+}
+
+export function canonicalJson(value: Json): string {
+  const text = canonicalize(value);
+  if (text === undefined) throw new TypeError('a value without a JSON form cannot be digested');
+  return text;
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text, 'utf8').digest('hex');
+}
+
+/** What a person compares by eye: the first eight hex characters. The whole digest is what is compared by machine. */
+export function shortDigest(digest: string): string {
+  return digest.slice(0, 8);
+}

@@ -1,0 +1,177 @@
+/**
+ * The one door. Slack, console, API, CLI, schedules and alerts change state only here: every operation takes the
+ * authenticated principal, checks the policy, and answers only when the journal has it.
+ */
+import type { FailureReason } from '#kernel/failure.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
+import type { ApprovalStatus, ApprovalView, IncidentView, OfferView, RunStatus, RunSummary, RunView, TimelineEntry } from '#engine/model/views.ts';
+import type { DenyRule, Principal } from '#policy/model.ts';
+
+/** Why an operation was not carried out. `code` is stable; surfaces map it to a status, a sentence or an exit code. */
+export const PROBLEM_CODES = [
+  'not-found',
+  'forbidden', // `rule` says which rule of the policy
+  'stale-digest', // the plan has moved since: look at it again
+  'already-decided', // by others, or the approval is no longer pending
+  'expired',
+  'withdrawn',
+  'invalid',
+  'conflict', // another writer won, or the same Idempotency-Key with another body
+  'kill-switch',
+  'frozen',
+  'not-open', // the run or incident has ended
+  'unavailable', // the journal cannot store it
+] as const;
+export type ProblemCode = (typeof PROBLEM_CODES)[number];
+
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly message: string;
+  readonly rule?: DenyRule;
+  /** For `invalid`: the field, as a dotted path. */
+  readonly field?: string;
+}
+
+export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+export interface PageQuery {
+  readonly cursor?: string;
+  /** 1..200, default 50. */
+  readonly limit?: number;
+}
+
+export interface StartRun {
+  readonly runbook: string;
+  /** Default: the only target, or the last one configured when its match is `{}`. */
+  readonly target?: string;
+  readonly inputs?: JsonObject;
+  readonly dryRun?: boolean;
+  /** Same key and same body: the run that was started then. Same key, other body: `conflict`. Kept per principal. */
+  readonly idempotencyKey?: string;
+}
+
+export interface Decide {
+  readonly decision: 'approve' | 'deny';
+  /** The whole digest, as shown with the plan. */
+  readonly digest: string;
+  readonly reason?: string;
+  /** R3: the target's name, typed. */
+  readonly confirm?: string;
+}
+
+export interface KillSwitchView {
+  /** `true`: every write is stopped. */
+  readonly on: boolean;
+  readonly by: string | null;
+  readonly reason: string | null;
+  readonly at: string | null;
+}
+
+export interface RunbookView {
+  readonly name: string;
+  readonly title: string;
+  readonly owner: string;
+  readonly revision: string;
+  readonly triggers: readonly string[];
+  readonly steps: readonly { readonly id: string; readonly uses: string }[];
+  readonly offers: readonly { readonly id: string; readonly uses: string; readonly tier: string }[];
+  /** Mistakes of the file as it now is on disk; the last good version stays in use. */
+  readonly problems: readonly string[];
+}
+
+export interface AuditEntry {
+  readonly position: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly detail: Json;
+}
+
+export interface StepReference {
+  readonly name: string;
+  readonly summary: string;
+  readonly kind: 'read' | 'write';
+  readonly tier: string;
+  /** JSON Schema. */
+  readonly input: JsonObject;
+  readonly output: JsonObject;
+}
+
+/** What came with an Alertmanager notification, read by its schema. */
+export interface Notification {
+  /** `alertmanager`, `alertmanager-poll`. */
+  readonly source: string;
+  readonly groupLabels: Readonly<Record<string, string>>;
+  readonly truncatedAlerts: number;
+  readonly alerts: readonly NotifiedAlert[];
+}
+
+export interface NotifiedAlert {
+  readonly status: 'firing' | 'resolved';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** ms since the epoch. */
+  readonly startsAt: number;
+  /** ms since the epoch; absent while firing. */
+  readonly endsAt?: number;
+  readonly generatorURL: string;
+  readonly fingerprint: string;
+}
+
+export interface NotificationReceipt {
+  /** Alerts read. */
+  readonly accepted: number;
+  /** Of these, how many added nothing new. */
+  readonly duplicates: number;
+  /** Ids of the incidents that they belong to. */
+  readonly incidents: readonly string[];
+}
+
+/** The subjects that surfaces may watch. `changed` fires after the commit; views are read through the operations. */
+export interface Change {
+  readonly kind: 'run' | 'incident' | 'control';
+  readonly id: string;
+  readonly incidentId: string | null;
+  readonly types: readonly string[];
+}
+
+export interface Operations {
+  /** Durable when it resolves. Rejects only when the journal cannot store (the surface answers 503). */
+  receiveAlerts(notification: Notification): Promise<NotificationReceipt>;
+
+  startRun(principal: Principal, request: StartRun): Promise<Answer<RunSummary>>;
+  cancelRun(principal: Principal, runId: string, reason?: string): Promise<Answer<RunSummary>>;
+  /** Plans an offer: the first time for one with a form, or again after expiry, withdrawal, failure or drift. */
+  planOffer(principal: Principal, runId: string, offerId: string, inputs: JsonObject): Promise<Answer<OfferView>>;
+  /** Order of refusals: 404, then `forbidden` with the rule, then `stale-digest` or `already-decided`. Repeating one's own recorded decision succeeds. */
+  decide(principal: Principal, approvalId: string, decision: Decide): Promise<Answer<ApprovalView>>;
+  settleEffect(principal: Principal, runId: string, effectKey: string, outcome: 'applied' | 'notApplied', reason: string): Promise<Answer<RunView>>;
+  closeIncident(principal: Principal, incidentId: string, reason: string): Promise<Answer<IncidentView>>;
+  setKillSwitch(principal: Principal, on: boolean, reason: string): Promise<Answer<KillSwitchView>>;
+
+  incidents(query: PageQuery & { readonly status?: 'open' | 'closed' }): Promise<Page<IncidentView>>;
+  incident(id: string): Promise<IncidentView | undefined>;
+  runs(query: PageQuery & { readonly status?: RunStatus; readonly incidentId?: string }): Promise<Page<RunSummary>>;
+  run(id: string): Promise<RunView | undefined>;
+  /** The timeline after `fromVersion`. */
+  runEvents(id: string, afterVersion?: number): Promise<readonly TimelineEntry[] | undefined>;
+  approvals(query: PageQuery & { readonly status?: ApprovalStatus }): Promise<Page<ApprovalView>>;
+  approval(id: string): Promise<ApprovalView | undefined>;
+  runbooks(): readonly RunbookView[];
+  steps(): readonly StepReference[];
+  audit(query: { readonly after?: number; readonly limit?: number }): Promise<{ readonly items: readonly AuditEntry[]; readonly next: number | null }>;
+  killSwitch(): KillSwitchView;
+  /** The roles of a principal, by its credential and by the policy. Throws nothing; an unreachable group is no role. */
+  rolesOf(principal: Principal): Promise<readonly string[]>;
+  /** Journal writable and runbooks loaded; never the targets. */
+  ready(): Promise<{ readonly ready: boolean; readonly because?: string }>;
+  onChange(listener: (change: Change) => void): () => void;
+}
+
+export type { FailureReason };
