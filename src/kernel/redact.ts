@@ -1,0 +1,80 @@
+/**
+ * Takes secrets out of text and JSON, by the look of a value and by the name of its field. It is the last net, not the
+ * first: code keeps secrets in `Secret`; this catches what comes back in an error, an answer or a label. Every pattern runs
+ * in time linear in the text: what follows an unbounded part is optional or cannot occur within it.
+ */
+import type { Json } from './json.ts';
+
+export const REDACTED = '[redacted]';
+
+/** Deeper than anything that we store on purpose; a hostile answer must not overflow the stack. */
+const MAX_DEPTH = 100;
+
+/** Names whose last word makes the value a secret, in lower case without `-`, `_`, `.` and spaces. */
+const SECRET_NAME = /(?:authorization|password|passwd|passphrase|secret|token|apikey|privatekey|accesskey|secretkey|signingkey|encryptionkey|cookie|signature|credentials?)$|^(?:auth|pass|pwd|cookies|secrets|tokens|passwords)$/;
+/** Cursors of paged lists are called tokens too, and a later step needs them. */
+const CURSOR_NAME = /(?:page|next|continue|continuation)token$/;
+
+/** Words in a text, not of ours: a name, then a value. `=` and quoted names are data; a colon may be prose. */
+const NAMES = 'authorization|passw(?:or)?d|passphrase|secret|token|api[-_]?key|private[-_]?key|access[-_]?key|signature|cookie|credentials?';
+const VALUE = String.raw`(?:\\?"(?:[^"\\]|\\(?!"))*|'[^']*|[^\s"'\\,;&<>(){}\[\]]+)`;
+const NOT_A_VALUE = String.raw`(?!\\?["']?(?:\[redacted|\[secret|true\b|false\b|null\b|none\b|undefined\b|(?:bearer|basic|digest)\s))`;
+/** A plain word after a colon (`invalid token: expired`) is prose. */
+const NOT_A_WORD = String.raw`(?!\\?["']?[A-Za-z]?[a-z]{0,24}(?![A-Za-z0-9+/=_~@#$%^&*!-]))`;
+
+interface Pattern {
+  readonly find: RegExp;
+  readonly replace: string;
+}
+
+const PATTERNS: readonly Pattern[] = [
+  // PEM private keys; one that was cut off goes to the end of the text.
+  { find: /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:(?!-----END)[^])*(?:-----END [A-Z0-9 ]{0,40}-----)?/g, replace: REDACTED },
+  // The password of a URL (redis://:pw@host, https://user:pw@host); an at sign within the password included.
+  { find: /:\/\/([^\s/?#@:"'<>]*):[^\s/?#"'<>]*@/g, replace: `://$1:${REDACTED}@` },
+  // Slack tokens and incoming webhooks, and the signature of a Slack request.
+  { find: /xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}/g, replace: REDACTED },
+  { find: /(hooks\.slack\.com\/(?:services|workflows|triggers)\/)[A-Za-z0-9/_-]+/g, replace: `$1${REDACTED}` },
+  { find: /\bv0=[0-9a-f]{64}/g, replace: `v0=${REDACTED}` },
+  // API keys of Cordum, GitHub, Google and AWS, by their published forms.
+  { find: /ck_[0-9A-Fa-f]{32,}/g, replace: REDACTED },
+  { find: /gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}/g, replace: REDACTED },
+  { find: /AIza[0-9A-Za-z_-]{35}/g, replace: REDACTED },
+  { find: /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/g, replace: REDACTED },
+  // JSON web tokens.
+  { find: /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, replace: REDACTED },
+  // The credentials of an Authorization header; "Basic authentication" is prose.
+  { find: /\b(bearer|basic)( +)(?!(?:[A-Za-z][a-z]*|[A-Z]+)(?![A-Za-z0-9._~+/=-]))[A-Za-z0-9._~+/=-]{6,}/gi, replace: `$1$2${REDACTED}` },
+  // name=value and "name": "value".
+  { find: new RegExp(String.raw`((?:${NAMES})(?:[ \t]*=|\\?["'][ \t]*[:=])[ \t]*)${NOT_A_VALUE}${VALUE}`, 'gi'), replace: `$1${REDACTED}` },
+  { find: new RegExp(String.raw`((?:passw(?:or)?d|passphrase|secret)[ \t]*:[ \t]*)${NOT_A_VALUE}${VALUE}`, 'gi'), replace: `$1${REDACTED}` },
+  { find: new RegExp(String.raw`((?:${NAMES})[ \t]*:[ \t]*)${NOT_A_VALUE}${NOT_A_WORD}${VALUE}`, 'gi'), replace: `$1${REDACTED}` },
+];
+
+/** The text without what looks like a secret; other text is returned as it is. */
+export function redact(text: string): string {
+  let out = text;
+  for (const { find, replace } of PATTERNS) out = out.replace(find, replace);
+  return out;
+}
+
+/** Whether a field of this name holds a secret whatever its value looks like. */
+export function isSecretName(name: string): boolean {
+  const word = name.toLowerCase().replaceAll(/[-_.\s]/g, '');
+  return SECRET_NAME.test(word) && !CURSOR_NAME.test(word);
+}
+
+/** The same shape without its secrets: strings by their look, and every string or number under a secret name. */
+export function redactJson(value: Json): Json {
+  return redactAt(value, false, 0);
+}
+
+function redactAt(value: Json, secret: boolean, depth: number): Json {
+  if (typeof value === 'string') return secret && value !== '' ? REDACTED : redact(value);
+  if (typeof value === 'number') return secret ? REDACTED : value;
+  if (value === null || typeof value === 'boolean') return value;
+  if (depth >= MAX_DEPTH) return `[cut: deeper than ${MAX_DEPTH} levels]`;
+  if (Array.isArray(value)) return value.map((entry: Json) => redactAt(entry, secret, depth + 1));
+  // Built from entries, so that a key named __proto__ stays a key.
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [redact(key), redactAt(entry, secret || isSecretName(key), depth + 1)]));
+}
