@@ -1,0 +1,10 @@
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The root of the project. */
+export const PROJECT = join(import.meta.dirname, '..', '..');
+
+/** TypeScript files under a folder of the project, relative to its root, sorted. */
+export function typescriptFiles(folder: string): string[] {
+  return globSync(`${folder}/**/*.ts`, { cwd: PROJECT }).toSorted();
+}
