@@ -1,0 +1,98 @@
+/** One HTTP call to Cordum: with the key, bounded in time and size, and with every way to fail as a value. */
+import { request, type Dispatcher } from 'undici';
+import type { Clock } from '#kernel/clock.ts';
+import { type Result, succeed } from '#kernel/failure.ts';
+import type { Secret } from '#kernel/secret.ts';
+import { type CallFacts, failureOfError, notSent, tooLarge } from './failure.ts';
+
+/** A page of 500 DLQ entries is about 150 KiB; a job's input may be 2 MiB. */
+export const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
+
+export interface HttpCall extends CallFacts {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** From the root, with query, already encoded. */
+  readonly path: string;
+  /** Who is behind a write, for Cordum's audit trail. */
+  readonly principal?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+export interface Transport {
+  send(call: HttpCall): Promise<Result<HttpAnswer>>;
+}
+
+export interface TransportOptions {
+  readonly origin: string;
+  readonly apiKey: Secret;
+  readonly tenant: string;
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}
+
+export function createTransport(options: TransportOptions): Transport {
+  return { send: (call) => send(call, options) };
+}
+
+async function send(call: HttpCall, options: TransportOptions): Promise<Result<HttpAnswer>> {
+  if (isAborted(call.signal)) return { ok: false, failure: notSent(call, 'cancelled', 'the run was cancelled before') };
+  const timeout = new AbortController();
+  const stopTimer = options.clock.schedule(options.clock.now() + options.timeoutMs, () => timeout.abort());
+  try {
+    const signal = call.signal === undefined ? timeout.signal : AbortSignal.any([call.signal, timeout.signal]);
+    // undici follows no redirect unless an interceptor is added, so the key never goes to another host.
+    const answer = await request(new URL(call.path, options.origin), {
+      method: call.method,
+      headers: headersOf(call, options),
+      dispatcher: options.dispatcher,
+      signal,
+    });
+    const body = await readBounded(answer.body);
+    if (body === undefined) return { ok: false, failure: tooLarge(call, MOST_ANSWER_BYTES) };
+    return succeed({ status: answer.statusCode, body });
+  } catch (error) {
+    const timedOut = timeout.signal.aborted;
+    return { ok: false, failure: failureOfError(error, call, { timedOut, cancelled: !timedOut && isAborted(call.signal), afterMs: options.timeoutMs }) };
+  } finally {
+    stopTimer();
+  }
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+function headersOf(call: HttpCall, options: TransportOptions): Record<string, string> {
+  const headers: Record<string, string> = {
+    accept: 'application/json',
+    'x-api-key': options.apiKey.reveal(),
+    'x-tenant-id': options.tenant,
+  };
+  if (call.principal !== undefined) headers['x-principal-id'] = headerSafe(call.principal);
+  return headers;
+}
+
+/** A principal's id as Cordum's audit trail will show it: letters, digits and a few signs; all else becomes `_`. */
+export function headerSafe(principal: string): string {
+  return principal.replace(/[^A-Za-z0-9._:@/+-]/g, '_').slice(0, 128);
+}
+
+/** The whole body as text, or undefined when it is over the limit; the rest is then not read. */
+async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MOST_ANSWER_BYTES) {
+      body.destroy();
+      return undefined;
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
