@@ -51,6 +51,8 @@ export interface Append {
   readonly expectedVersion: number;
   readonly events: readonly NewEvent[];
   readonly index?: readonly IndexEntry[];
+  /** When it happened by the writer's clock, ms since the epoch; default: now. */
+  readonly at?: number;
 }
 
 export type Appended =
@@ -79,6 +81,8 @@ export interface Journal {
   read(stream: string, fromVersion?: number): Promise<readonly Recorded[]>;
   /** Events of all streams in order of position, after `position`, at most `limit`. */
   readAll(afterPosition: number, limit: number): Promise<readonly Recorded[]>;
+  /** The position of the last event that is older than `at` (ms); 0 when there is none. To read only the last hour. */
+  positionBefore(at: number): Promise<number>;
   find(kind: IndexKind, id: string): Promise<IndexEntry | undefined>;
   query(query: IndexQuery): Promise<readonly IndexEntry[]>;
   /** The earliest `dueAt` among open entries of this kind. */

@@ -58,7 +58,7 @@ export interface WaveCount {
 }
 
 export type RunEvent =
-  | { type: 'RunStarted'; data: { runId: string; runbook: string; revision: string; target: string; trigger: RunTrigger; incidentId: string | null; inputs: JsonObject; dryRun: boolean; alert: AlertFacts } }
+  | { type: 'RunStarted'; data: { runId: string; runbook: string; revision: string; target: string; trigger: RunTrigger; incidentId: string | null; inputs: JsonObject; dryRun: boolean; alert: AlertFacts; /** The Idempotency-Key that it was started with, and the digest of what was asked. */ command?: { key: string; digest: string } } }
   | { type: 'AlertChanged'; data: { alert: AlertFacts } }
   | { type: 'StepStarted'; data: { step: string; attempt: number; iterations?: readonly Json[] } }
   | { type: 'StepSucceeded'; data: { step: string; output: JsonObject } }
@@ -70,6 +70,7 @@ export type RunEvent =
   | { type: 'PlanRequested'; data: { offer: string; inputs: JsonObject; requester: string } }
   | { type: 'PlanFailed'; data: { offer: string; failure: Failure } }
   | { type: 'NothingToDo'; data: { offer: string; because: string } }
+  /** A dry run: the plan is shown and nothing is offered. */
   | { type: 'PlanComputed'; data: { offer: string; plan: PlanRecord } }
   | { type: 'ApprovalRequested'; data: { approval: string; offer: string; title: string; tier: Tier; plan: PlanRecord; needs: Needs; expiresAt: number; requester: string; /** Set when drift voided an earlier one. */ replaces?: string; /** What moved, a sentence each. */ moved?: readonly string[] } }
   | { type: 'DecisionRecorded'; data: { approval: string; principal: string; decision: 'approve' | 'deny'; digest: string; reason: string | null; via: string } }
@@ -78,9 +79,9 @@ export type RunEvent =
   | { type: 'ApprovalExpired'; data: { approval: string } }
   | { type: 'ApprovalWithdrawn'; data: { approval: string; because: string } }
   /** The plan was computed again and equals the approved one: the approval is used, once and for ever. */
-  | { type: 'ApprovalRedeemed'; data: { approval: string; approvedBy: readonly string[] } }
+  | { type: 'ApprovalRedeemed'; data: { approval: string; approvedBy: readonly string[]; target: string; uses: string } }
   | { type: 'WaveStarted'; data: { approval: string; index: number; items: readonly string[] } }
-  | { type: 'EffectIntended'; data: { key: string; approval: string; item: string; wave: number } }
+  | { type: 'EffectIntended'; data: { key: string; approval: string; item: string; wave: number; target: string; uses: string } }
   | { type: 'EffectSucceeded'; data: { key: string; result: JsonObject; /** `probe`: a lost call was found to have landed. */ learnt?: 'probe' } }
   | { type: 'EffectFailed'; data: { key: string; failure: Failure; learnt?: 'probe' } }
   /** The item moved since it was approved, or was claimed elsewhere: nothing was sent. */
@@ -90,7 +91,7 @@ export type RunEvent =
   | { type: 'EffectSettled'; data: { key: string; outcome: 'applied' | 'notApplied'; by: string; reason: string } }
   | { type: 'WaveChecked'; data: { approval: string; wave: WaveCount; ends: Readonly<Record<string, ItemEnd>>; halted: boolean; because: string } }
   | { type: 'ApplyHalted'; data: { approval: string; because: string } }
-  | { type: 'Verified'; data: { approval: string; outcome: 'passed' | 'failed' | 'unknown'; say: string } }
+  | { type: 'Verified'; data: { approval: string; outcome: 'passed' | 'failed' | 'unknown'; say: string; target: string; uses: string } }
   | { type: 'UndoOffered'; data: { offer: string; of: string; uses: string; input: JsonObject; title: string } }
   | { type: 'CancelRequested'; data: { by: string; reason: string | null } }
   | { type: 'RunEnded'; data: { status: 'succeeded' | 'failed' | 'cancelled'; because: string } };

@@ -1,0 +1,56 @@
+/** Whether the run is over, and how it stands until then. */
+import type { Runbook } from '#language/runbook.ts';
+import { failedStop } from './decide-steps.ts';
+import type { Facts, Next } from './decide.ts';
+import { scopeOf } from './scope.ts';
+import type { RunState } from './state.ts';
+import type { OfferStatus, RunStatus } from './views.ts';
+
+/** Work is being done, or somebody is being asked. */
+const ACTIVE: ReadonlySet<OfferStatus> = new Set(['planning', 'pending', 'approved', 'applying', 'verifying']);
+/** Nothing is asked now, but a person may plan it (again) while the run is open. */
+const REPLANNABLE: ReadonlySet<OfferStatus> = new Set(['form', 'expired', 'planFailed', 'halted', 'failed', 'withdrawn']);
+
+export function mayPlanAgain(status: OfferStatus): boolean {
+  return REPLANNABLE.has(status);
+}
+
+export function decideEnd(run: RunState, runbook: Runbook, facts: Facts): Next {
+  if (!run.diagnosed || [...run.effects.values()].some((effect) => effect.status === 'unknown')) return { events: [], moves: [] };
+  const offers = [...run.offers.values()];
+  if (offers.some((offer) => ACTIVE.has(offer.status))) return { events: [], moves: [] };
+  if (run.cancel !== undefined) return end('cancelled', `cancelled by ${run.cancel.by}${run.cancel.reason === null ? '' : `: ${run.cancel.reason}`}`);
+  const stopped = failedStop(run, runbook);
+  if (stopped !== undefined) return end('failed', `step ${stopped} failed`);
+  if (run.dryRun) return end('succeeded', 'dry run: planned, nothing was offered');
+
+  const failed = [...run.effects.values()].filter((effect) => effect.status === 'failed').length;
+  const done = doneHolds(run, runbook);
+  const overAt = run.startedAt + runbook.done.withinMs;
+  const late = overAt <= facts.now;
+  // Without an alert nothing resolves by itself, so what a person can still plan again keeps the run open until its time is over.
+  const waiting = run.trigger.kind !== 'alert' && offers.some((offer) => REPLANNABLE.has(offer.status));
+  if (done.holds && (late || !waiting)) return failed === 0 ? end('succeeded', done.because) : end('failed', `${failed} effects failed`);
+  if (late) return end('failed', `not done in time: ${done.because}`);
+  return { events: [], moves: [], dueAt: overAt };
+}
+
+function end(status: 'succeeded' | 'failed' | 'cancelled', because: string): Next {
+  return { events: [{ type: 'RunEnded', data: { status, because } }], moves: [] };
+}
+
+function doneHolds(run: RunState, runbook: Runbook): { readonly holds: boolean; readonly because: string } {
+  if (runbook.done.when === undefined) return { holds: true, because: 'all steps and offers have ended' };
+  const done = runbook.done.when.evaluate(scopeOf(run));
+  if (!done.ok) return { holds: false, because: done.because };
+  return done.value === true ? { holds: true, because: `done: ${runbook.done.when.text}` } : { holds: false, because: `${runbook.done.when.text} does not hold` };
+}
+
+export function statusOf(run: RunState): RunStatus {
+  if (run.ended !== undefined) return run.ended.status;
+  if ([...run.effects.values()].some((effect) => effect.status === 'unknown')) return 'unknown';
+  if (run.steps.size === 0 && !run.diagnosed) return 'queued';
+  if (!run.diagnosed) return [...run.steps.values()].some((step) => step.status === 'running' || step.status === 'pending') ? 'running' : 'waiting';
+  const busy = [...run.offers.values()].some((offer) => offer.status === 'planning' || offer.status === 'approved' || offer.status === 'applying' || offer.status === 'verifying');
+  return busy ? 'running' : 'waiting';
+}

@@ -1,0 +1,112 @@
+/** What the events of a run add up to. Only `evolve` writes it. */
+import type { Failure } from '#kernel/failure.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
+import type { ItemEnd, Tier } from '#step-kit/index.ts';
+import type { AlertFacts, FindingRecord, Needs, PlanRecord, RunTrigger, WaveCount } from './events.ts';
+import type { ApprovalStatus, OfferStatus, StepStatus } from './views.ts';
+
+export interface RunState {
+  readonly id: string;
+  readonly runbook: string;
+  readonly revision: string;
+  readonly target: string;
+  readonly trigger: RunTrigger;
+  readonly incidentId: string | null;
+  readonly inputs: JsonObject;
+  readonly dryRun: boolean;
+  readonly startedAt: number;
+  version: number;
+  /** When the newest event was written, ms since the epoch. */
+  updatedAt: number;
+  alert: AlertFacts;
+  readonly steps: Map<string, StepState>;
+  findings: readonly FindingRecord[];
+  unknowns: readonly string[];
+  diagnosed: boolean;
+  readonly offers: Map<string, OfferState>;
+  readonly approvals: Map<string, ApprovalState>;
+  readonly effects: Map<string, EffectState>;
+  cancel: { readonly by: string; readonly reason: string | null } | undefined;
+  ended: { readonly status: 'succeeded' | 'failed' | 'cancelled'; readonly because: string; readonly at: number } | undefined;
+}
+
+export interface StepState {
+  readonly id: string;
+  status: StepStatus;
+  attempt: number;
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+  /** The elements of a for-each, fixed when it first started. */
+  iterations: readonly Json[] | undefined;
+  output: JsonObject | undefined;
+  failure: Failure | undefined;
+  retryAt: number | undefined;
+  because: string | undefined;
+}
+
+export interface OfferState {
+  readonly id: string;
+  title: string;
+  status: OfferStatus;
+  because: string | undefined;
+  inputs: JsonObject;
+  /** The newest approval. */
+  approvalId: string | undefined;
+  /** Only in a dry run. */
+  plan: PlanRecord | undefined;
+  /** Set on an undo offer: the step and its input come from the write that it takes back, not from the runbook. */
+  readonly undo: { readonly of: string; readonly uses: string; readonly input: JsonObject } | undefined;
+}
+
+export interface ApprovalState {
+  readonly id: string;
+  readonly offer: string;
+  readonly title: string;
+  readonly tier: Tier;
+  readonly plan: PlanRecord;
+  readonly needs: Needs;
+  readonly requester: string;
+  readonly requestedAt: number;
+  readonly expiresAt: number;
+  readonly moved: readonly string[];
+  status: ApprovalStatus;
+  because: string | undefined;
+  readonly decisions: DecisionState[];
+  /** The last approver, to whom effects are attributed. */
+  approvedBy: string | undefined;
+  readonly waves: WaveState[];
+  /** Item key → why nothing was sent for it. */
+  readonly skipped: Map<string, { readonly because: string; readonly wave: number; readonly at: number }>;
+  halted: string | undefined;
+  verified: { readonly outcome: 'passed' | 'failed' | 'unknown'; readonly say: string } | undefined;
+}
+
+export interface DecisionState {
+  readonly principal: string;
+  readonly decision: 'approve' | 'deny';
+  readonly digest: string;
+  readonly reason: string | null;
+  readonly via: string;
+  readonly at: number;
+}
+
+export interface WaveState {
+  readonly index: number;
+  readonly items: readonly string[];
+  readonly startedAt: number;
+  checked: { readonly count: WaveCount; readonly ends: Readonly<Record<string, ItemEnd>>; readonly halted: boolean; readonly at: number } | undefined;
+}
+
+export interface EffectState {
+  readonly key: string;
+  readonly approval: string;
+  readonly item: string;
+  readonly wave: number;
+  readonly intendedAt: number;
+  status: 'intended' | 'succeeded' | 'failed' | 'unknown';
+  endedAt: number | undefined;
+  result: JsonObject | undefined;
+  failure: Failure | undefined;
+  evidence: string | undefined;
+  settledBy: string | undefined;
+}

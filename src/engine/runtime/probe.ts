@@ -1,0 +1,53 @@
+/** An intent without an outcome: finds whether its call landed, and puts it to a person when nobody can tell. */
+import { waitUntil } from '#kernel/clock.ts';
+import type { ProbeAnswer, WriteStep } from '#step-kit/index.ts';
+import type { ApprovalState, EffectState, RunState } from '../model/state.ts';
+import { contextFor, limited, stepTimeoutMs } from './call.ts';
+import { recordOutcome } from './effect.ts';
+import { approvalOf, approvedStep, stateOf, type Work } from './work.ts';
+
+/** Waits between probes, ms; the last one repeats until the lost call can no longer land. */
+const PROBE_AGAIN_MS = [0, 2_000, 5_000, 10_000, 20_000] as const;
+/** Probes that still could not see anything after that; then a person is asked. */
+const BLIND_PROBES_MAX = 3;
+
+export async function probeEffect(work: Work, key: string): Promise<void> {
+  const { clock } = work.world;
+  const run = await stateOf(work);
+  const effect = run.effects.get(key);
+  if (effect?.status !== 'intended') return;
+  const approval = approvalOf(run, effect.approval);
+  const step = approvedStep(work, approval);
+  const landsUntil = effect.intendedAt + step.landsWithinMs;
+  let blind = 0;
+  for (let i = 0; !work.signal.aborted; i += 1) {
+    await waitUntil(clock, clock.now() + (PROBE_AGAIN_MS[Math.min(i, PROBE_AGAIN_MS.length - 1)] ?? 0), work.signal);
+    // The probe must begin after the last moment at which the call can land; what it sees then is final.
+    const late = clock.now() >= landsUntil;
+    const answer = await ask(work, run, approval, step, effect);
+    if (work.signal.aborted) return;
+    if (answer.landed === 'applied') return recordOutcome(work, key, { ok: true, value: answer.result }, 'probe');
+    if (answer.landed === 'notApplied' && late) {
+      return recordOutcome(work, key, { ok: false, failure: { reason: 'unreachable', message: `the call was lost and has not landed: ${answer.evidence}`, landed: 'no' } }, 'probe');
+    }
+    if (late && answer.landed === 'unknown') blind += 1;
+    if (blind >= BLIND_PROBES_MAX) return giveUp(work, key, answer.evidence);
+  }
+}
+
+async function ask(work: Work, run: RunState, approval: ApprovalState, step: WriteStep, effect: EffectState): Promise<ProbeAnswer> {
+  const item = approval.plan.items.find((planned) => planned.key === effect.item);
+  if (item === undefined) return { landed: 'unknown', evidence: 'the item is not in the plan' };
+  const answer = await limited(work.world.clock, { what: `the probe of ${item.title}`, timeoutMs: stepTimeoutMs(step), outer: work.signal }, async (signal) => ({
+    ok: true as const,
+    value: await step.probe(item, approval.plan.input, { ...contextFor(work.world, run.target, signal), idempotencyKey: effect.key, intendedAt: effect.intendedAt }),
+  }));
+  return answer.ok ? answer.value : { landed: 'unknown', evidence: answer.failure.message };
+}
+
+async function giveUp(work: Work, key: string, evidence: string): Promise<void> {
+  await work.actor.record((now) => {
+    if (now.effects.get(key)?.status !== 'intended') return [];
+    return [{ type: 'EffectUnknown', data: { key, evidence: String(work.world.redact(evidence)) } }];
+  });
+}
