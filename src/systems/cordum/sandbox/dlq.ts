@@ -88,7 +88,7 @@ function secondOfCursor(cursor: number): number {
 
 function indexOrder(world: World): DlqEntry[] {
   const known = [...world.dlq.keys()].map((id) => entryOf(world, id)).filter((entry) => entry !== undefined);
-  return known.sort((a, b) => secondOf(b) - secondOf(a) || (a.job_id < b.job_id ? 1 : -1));
+  return known.toSorted((a, b) => secondOf(b) - secondOf(a) || (a.job_id < b.job_id ? 1 : -1));
 }
 
 function secondOf(entry: DlqEntry): number {

@@ -46,6 +46,7 @@ export interface Job {
   readonly actorId: string;
   readonly actorType: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly riskTags: readonly string[];
   /** What the kernel says of this job, when it is not what its topic's rule says. */
   readonly policy: Policy | undefined;
   state: JobState;
@@ -150,6 +151,7 @@ export interface NewJob {
   readonly actorId?: string;
   readonly actorType?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly riskTags?: readonly string[];
   readonly policy?: Policy | undefined;
   readonly context?: Json;
   /** When it was submitted, ms since the epoch; now unless told. */
@@ -169,6 +171,7 @@ export function addJob(world: World, wanted: NewJob): Job {
     actorId: wanted.actorId ?? '',
     actorType: wanted.actorType ?? '',
     labels: wanted.labels ?? {},
+    riskTags: wanted.riskTags ?? [],
     policy: wanted.policy,
     state: 'PENDING',
     attempts: 0,
@@ -195,7 +198,7 @@ export function findJob(world: World, id: string): Job | undefined {
 /** Every job that Cordum still knows, most recently updated first. */
 export function jobsByUpdate(world: World): Job[] {
   const nowMs = world.clock.now();
-  return [...world.jobs.values()].filter((job) => job.metaUntilMs > nowMs).sort((a, b) => b.updatedAtMs - a.updatedAtMs);
+  return [...world.jobs.values()].filter((job) => job.metaUntilMs > nowMs).toSorted((a, b) => b.updatedAtMs - a.updatedAtMs);
 }
 
 export function setState(world: World, job: Job, state: JobState): void {

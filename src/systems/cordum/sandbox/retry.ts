@@ -23,6 +23,7 @@ export function retryEntry(world: World, jobId: string): RetryAnswer {
       : {
           capability: original.capability,
           idempotencyKey: original.idempotencyKey,
+          riskTags: original.riskTags,
           policy: original.policy,
           context: contextOf(world, original),
           labels: { ...original.labels, dlq_entry: jobId, retry: 'true', retry_of_job: jobId },

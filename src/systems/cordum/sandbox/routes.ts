@@ -66,10 +66,10 @@ export function answer(world: World, call: Call): Answer {
   const segments = call.path.split('/');
   const fitting = ROUTES.filter((one) => fits(one.pattern, segments));
   // As in Go's router, a literal segment wins over `{id}`, but only among the patterns of the same method.
-  const found = fitting.filter((one) => one.method === readAs(call.method)).sort((a, b) => wildcards(a) - wildcards(b))[0];
+  const found = fitting.filter((one) => one.method === readAs(call.method)).toSorted((a, b) => wildcards(a) - wildcards(b))[0];
   if (found !== undefined) return found.handler(world, idOf(found.pattern, segments), call.query);
   if (fitting.length === 0) return notSimulated();
-  const allowed = fitting.flatMap((one) => (one.method === 'GET' ? ['GET', 'HEAD'] : [one.method])).sort();
+  const allowed = fitting.flatMap((one) => (one.method === 'GET' ? ['GET', 'HEAD'] : [one.method])).toSorted();
   return { status: 405, text: 'Method Not Allowed\n', allow: allowed.join(', ') };
 }
 
@@ -213,5 +213,5 @@ function readAs(method: string): string {
 
 /** Go writes the keys of a map in order of the alphabet. */
 function sorted(fields: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

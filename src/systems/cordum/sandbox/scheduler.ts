@@ -40,7 +40,7 @@ function consider(world: World, job: Job): void {
 
 function dispatch(world: World, job: Job, pool: string, outcome: Outcome, afterMs: number): void {
   job.attempts += 1;
-  const worker = workersOfPool(world, pool).sort((a, b) => activeJobsOf(world, a.id) - activeJobsOf(world, b.id))[0];
+  const worker = workersOfPool(world, pool).toSorted((a, b) => activeJobsOf(world, a.id) - activeJobsOf(world, b.id))[0];
   if (worker === undefined) {
     if (job.attempts >= MOST_ATTEMPTS) return giveUp(world, job);
     return world.later(BACKOFF_MS, () => consider(world, job));

@@ -32,6 +32,7 @@ export function jobRecord(job: Job, inTrace = false): JsonObject {
     ...some('actor_type', job.actorType),
     ...some('idempotency_key', job.idempotencyKey),
     ...some('capability', job.capability),
+    ...(job.riskTags.length === 0 ? {} : { risk_tags: job.riskTags }),
     ...some('attempts', job.attempts),
     ...some('safety_decision', job.decision?.decision),
     ...some('safety_reason', job.decision?.reason),
@@ -56,7 +57,7 @@ export function jobDetail(world: World, job: Job): JsonObject {
     labels: job.labels,
     pack_id: '',
     requires: null,
-    risk_tags: null,
+    risk_tags: job.riskTags.length === 0 ? null : job.riskTags,
     context: contextOf(world, job),
     // Present even when nothing is stored under it, as recorded.
     context_ptr: `redis://ctx:${job.id}`,
@@ -78,7 +79,7 @@ export function jobDetail(world: World, job: Job): JsonObject {
     ...job.output,
     ...errorFields(world, job),
   };
-  return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Only while the entry is in the queue, and never for a denied job. */
@@ -119,7 +120,7 @@ export function workerDetail(world: World, worker: Worker): JsonObject {
 
 /** Only pools that have workers are listed. */
 export function poolRecords(world: World): JsonObject[] {
-  const names = [...new Set([...world.workers.values()].map((worker) => worker.pool))].sort();
+  const names = [...new Set([...world.workers.values()].map((worker) => worker.pool))].toSorted();
   return names.map((name) => ({ ...poolLoad(world, name), workers: workersOfPool(world, name).length }));
 }
 

@@ -52,7 +52,7 @@ export const BLOCKED_TRANSFER: Policy = { decision: 'DENY', ruleId: 'bank-transf
 /** In the order of the names, as the gateway lists them. */
 export const TOPICS: readonly Topic[] = Object.entries(POOLS)
   .flatMap(([pool, names]) => names.map((name) => ({ name, pool, policy: POLICIES[name] ?? ALLOWED })))
-  .sort((a, b) => (a.name < b.name ? -1 : 1));
+  .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 function gtm(task: string): string {
   return `job.gtm-engine.${task}`;
