@@ -60,7 +60,7 @@ export async function listDlq(client: CordumClient, limit: number, ctx: Waiting,
     }
     untilSecond = nextSecond(oldest, brought, untilSecond);
   }
-  const items = [...seen.values()].sort((a, b) => b.createdAtMs - a.createdAtMs || (a.jobId < b.jobId ? -1 : 1)).slice(0, limit);
+  const items = [...seen.values()].toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.jobId < b.jobId ? -1 : 1)).slice(0, limit);
   return succeed({ items, total: items.length, truncated, note: notes.join(' ') });
 }
 

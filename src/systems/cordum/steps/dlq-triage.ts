@@ -71,7 +71,7 @@ function byReason(judged: readonly Judged[]): TriageOutput['byReason'] {
       const count = (verdict: Verdict): number => group.filter((one) => one.judgement.verdict === verdict).length;
       return { code: code === '' ? '(none)' : code, count: group.length, meaning: meaningOf(code).meaning, safe: count('safe'), unsafe: count('unsafe'), unknown: count('unknown') };
     })
-    .sort((a, b) => b.count - a.count || (a.code < b.code ? -1 : 1));
+    .toSorted((a, b) => b.count - a.count || (a.code < b.code ? -1 : 1));
 }
 
 /** Which pools the entries would need, and how many workers are online there. Not seeing them is no reason to fail. */
@@ -85,7 +85,7 @@ async function topicsOf(client: CordumClient, judged: readonly Judged[], ctx: Wa
       const pool = pools.get(topic) ?? '';
       return { topic, pool, count: group.length, workers: pool === '' || !workers.ok ? -1 : workers.value.filter((worker) => worker.pool === pool).length };
     })
-    .sort((a, b) => b.count - a.count || (a.topic < b.topic ? -1 : 1));
+    .toSorted((a, b) => b.count - a.count || (a.topic < b.topic ? -1 : 1));
   const missed = [topics, workers].flatMap((answer) => (answer.ok ? [] : [answer.failure.message]));
   return { rows, note: missed.join(' ') };
 }
