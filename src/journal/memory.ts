@@ -70,7 +70,7 @@ export function createMemoryJournal({ clock }: { readonly clock: Clock }): Journ
     },
     async query(query) {
       assertOpen();
-      return [...entriesOf(query.kind)].filter((entry) => matches(entry, query)).sort(query.dueBefore === undefined ? newestFirst : dueFirst).slice(0, Math.max(0, query.limit)).map(toEntry);
+      return [...entriesOf(query.kind)].filter((entry) => matches(entry, query)).toSorted(query.dueBefore === undefined ? newestFirst : dueFirst).slice(0, Math.max(0, query.limit)).map(toEntry);
     },
     async nextDueAt(kind) {
       assertOpen();

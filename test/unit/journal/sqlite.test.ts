@@ -46,6 +46,15 @@ describe('the SQLite file', () => {
     return work(db);
   };
 
+  const messageOf = (work: () => unknown): string => {
+    try {
+      work();
+      return 'it worked';
+    } catch (error) {
+      return String(error);
+    }
+  };
+
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'journal-'));
     path = join(directory, 'journal.db');
@@ -120,14 +129,19 @@ describe('the SQLite file', () => {
     if (what === 'it was written by a newer version' || what === 'its pages are damaged') await open().close();
     if (what === 'it was written by a newer version') raw((db) => db.exec('PRAGMA user_version = 99'));
     if (what === 'its pages are damaged') writeFileSync(path, Buffer.concat([readFileSync(path).subarray(0, 100), Buffer.alloc(8_000, 7)]));
-    const before = what.startsWith('it was') || what.startsWith('it belongs') ? readFileSync(path) : undefined;
     expect(() => openSqliteJournal({ path: file(), clock })).toThrow(expect.objectContaining({ name: 'JournalUnusable', message: expect.stringMatching(message) as string }) as Error);
-    if (before !== undefined) expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  test('leaves a file that it refuses as it was', () => {
+    raw((db) => db.exec('CREATE TABLE theirs (a)'));
+    const before = readFileSync(path);
+    expect(() => open()).toThrow(/not a journal of this program/);
+    expect(readFileSync(path).equals(before)).toBe(true);
   });
 
   test('a failed opening leaves the file free for the next', async () => {
     writeFileSync(path, 'plain text, and long enough to have a header of an hundred bytes'.repeat(50));
-    expect(() => open()).toThrow();
+    expect(() => open()).toThrow(/not an SQLite database/);
     rmSync(path);
     expect(await write(open(), 'run_a', 0, 'One')).toEqual([1]);
   });
@@ -160,14 +174,16 @@ describe('the SQLite file', () => {
     const child = spawn(process.execPath, [join(import.meta.dirname, '../../kit/journal-writer.ts'), path], { stdio: ['ignore', 'pipe', 'inherit'] });
     const gone = new Promise((resolve) => child.once('close', resolve));
     let printed = '';
+    let beside = '';
     for await (const chunk of child.stdout) {
       printed += String(chunk);
       if (printed.length > 4_000 && child.exitCode === null && !child.killed) {
-        expect(() => open()).toThrow(/another runbook-bot process/);
+        beside = messageOf(() => open());
         child.kill('SIGKILL');
       }
     }
     await gone;
+    expect(beside).toMatch(/another runbook-bot process is using it/);
     const acknowledged = new Map<string, number>();
     for (const [, writer, version] of printed.matchAll(/^(\d) (\d+)$/gm)) acknowledged.set(`run_${writer}`, Number(version));
     expect(acknowledged.size).toBe(4);

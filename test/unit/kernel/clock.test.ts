@@ -54,7 +54,7 @@ describe('the virtual clock', () => {
   });
 });
 
-test('test ids have the real form, differ, sort by age and are the same every time', async () => {
+test('ids of tests have the real form, differ, sort by age and are the same every time', async () => {
   const make = (): string[] => {
     const ids = createTestIds(createVirtualClock(0));
     return [ids.next('run'), ids.next('run'), ids.next('apr')];
@@ -62,6 +62,6 @@ test('test ids have the real form, differ, sort by age and are the same every ti
   const first = make();
   expect(first.every(isId)).toBe(true);
   expect(first).toEqual(make());
-  expect([...first.slice(0, 2)].sort()).toEqual(first.slice(0, 2));
+  expect(first.slice(0, 2).toSorted()).toEqual(first.slice(0, 2));
   expect(first[0]).not.toBe(first[1]);
 });
