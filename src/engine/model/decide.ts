@@ -17,7 +17,7 @@ export interface Facts {
   readonly now: number;
   readonly killSwitch: boolean;
   readonly freeze: Freeze | undefined;
-  /** When the next freeze begins, ms since the epoch. */
+  /** When the next freeze begins or ends, ms since the epoch. */
   readonly freezeBeginsAt: number | undefined;
   readonly limits: Limits;
   /** Ids of the moves that are being done right now. */

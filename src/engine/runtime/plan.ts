@@ -3,7 +3,7 @@ import { digestOf } from '#kernel/digest.ts';
 import { fail, succeed, type Failure, type Result } from '#kernel/failure.ts';
 import { toJson, type Json } from '#kernel/json.ts';
 import { needsFor } from '#policy/approval.ts';
-import { checkCapacity } from '#policy/caps.ts';
+import { capacityCap } from '#policy/caps.ts';
 import type { Item, Plan } from '#step-kit/index.ts';
 import type { PlanRecord, RunEvent } from '../model/events.ts';
 import type { RunState } from '../model/state.ts';
@@ -33,9 +33,9 @@ export async function computePlan(work: Work, offerId: string): Promise<void> {
 /** The approval that asks for this plan; a tier that nobody may approve is refused here, with the reason. */
 export function requestApproval(work: Work, run: RunState, offer: string, writing: Writing, plan: PlanRecord, replaces?: { approval: string; moved: readonly string[] }): RunEvent {
   const policy = work.world.policy();
-  const needs = needsFor(writing.tier, policy, run.trigger.requester);
-  if (!needs.ok) return { type: 'PlanFailed', data: { offer, failure: { reason: 'refused', message: needs.because } } };
-  const validForMs = Math.min(policy.tiers[writing.tier]?.validForMs ?? 0, VALID_FOR_MAX_MS);
+  const needs = needsFor(writing.tier, policy, run.trigger.requester, work.world.credentialRoles);
+  if (!needs.ok) return { type: 'PlanFailed', data: { offer, failure: { reason: 'refused', message: needs.denied.because } } };
+  const validForMs = Math.min(needs.validForMs, VALID_FOR_MAX_MS);
   return {
     type: 'ApprovalRequested',
     data: {
@@ -90,6 +90,6 @@ function mistake(plan: Plan, capacityMax: number): Result<never> | undefined {
     keys.add(key);
   }
   if (plan.capacity === undefined || plan.items.length === 0) return undefined;
-  const capacity = checkCapacity(plan.capacity, plan.items.length, capacityMax);
-  return capacity.allowed ? undefined : fail('refused', capacity.because);
+  const { total, floor } = plan.capacity;
+  return capacityCap(plan.capacity, capacityMax) > 0 ? undefined : fail('refused', `${total} serve and ${floor} must be left, so not even one can be spared`);
 }

@@ -38,7 +38,7 @@ function guard(work: Work, run: RunState, approval: ApprovalState): Outcome | un
   const { limits } = work.world.policy();
   const history = work.world.ledger.applies();
   const now = work.world.clock.now();
-  for (const verdict of [breakerVerdict(history, limits, run.target, now), loopVerdict(history, limits, { target: run.target, uses: approval.plan.uses }, now)]) {
+  for (const verdict of [breakerVerdict(history, limits, run.target, now), loopVerdict(history.filter((entry) => entry.verified === undefined), limits, { target: run.target, uses: approval.plan.uses }, now)]) {
     if (!verdict.allowed) return () => [withdraw(approval.id, verdict.because)];
   }
   return undefined;

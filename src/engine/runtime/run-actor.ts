@@ -4,7 +4,7 @@
  * stale therefore never acts. Moves run beside the queue and come back to it with their outcome.
  */
 import type { Runbook } from '#language/runbook.ts';
-import { frozenAt, nextFreezeAt } from '#policy/freeze.ts';
+import { frozenAt, nextFreezeBoundary } from '#policy/freeze.ts';
 import { decide, type Facts, type Move } from '../model/decide.ts';
 import { foldRun } from '../model/evolve.ts';
 import type { RunEvent } from '../model/events.ts';
@@ -81,7 +81,7 @@ export function createRunActor(world: World, id: string, onIdle: () => void): Ru
       now,
       killSwitch: world.killSwitch.state().on,
       freeze: frozenAt(policy, now),
-      freezeBeginsAt: nextFreezeAt(policy, now),
+      freezeBeginsAt: nextFreezeBoundary(policy, now),
       limits: policy.limits,
       inFlight: new Set(inFlight.keys()),
     };

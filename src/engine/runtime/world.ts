@@ -21,6 +21,8 @@ export interface World {
   readonly steps: ReadonlyMap<string, AnyStep>;
   readonly systems: Systems;
   policy(): Policy;
+  /** Roles that configured credentials carry: a role may have its members only there. */
+  readonly credentialRoles: ReadonlySet<string>;
   /** Takes secrets out of what a target answered, before it is stored or shown. */
   redact(value: Json): Json;
   readonly killSwitch: KillSwitch;

@@ -1,0 +1,40 @@
+/** What the operations are made of. Built by `app`. */
+import type { Clock } from '#kernel/clock.ts';
+import type { Ids } from '#kernel/ids.ts';
+import type { Log } from '#kernel/log.ts';
+import type { IncidentView } from '#engine/model/views.ts';
+import type { Journal, Runbooks } from '#engine/ports.ts';
+import type { Engine } from '#engine/runtime/engine.ts';
+import type { KillSwitch } from '#engine/runtime/kill-switch.ts';
+import type { Policy } from '#policy/model.ts';
+import type { AnyStep } from '#step-kit/index.ts';
+import type { Audit } from './audit.ts';
+import type { Answer, Notification, NotificationReceipt, Page, PageQuery } from './operations.ts';
+
+export interface IncidentDesk {
+  receive(notification: Notification): Promise<NotificationReceipt>;
+  close(by: string, incidentId: string, reason: string): Promise<Answer<IncidentView>>;
+  view(id: string): Promise<IncidentView | undefined>;
+  list(query: PageQuery & { readonly status?: 'open' | 'closed' }): Promise<Page<IncidentView>>;
+}
+
+/** Members of the Slack user groups that the policy names; `unreachable` denies. */
+export type GroupMembers = ReadonlyMap<string, ReadonlySet<string> | 'unreachable'>;
+
+export interface Context {
+  readonly engine: Engine;
+  readonly incidents: IncidentDesk;
+  readonly journal: Journal;
+  readonly killSwitch: KillSwitch;
+  readonly runbooks: Runbooks;
+  /** Mistakes of runbook files as they are on disk, by runbook name or file. */
+  problemsOf(runbook: string): readonly string[];
+  readonly steps: ReadonlyMap<string, AnyStep>;
+  readonly targets: readonly { readonly name: string; readonly matchesAll: boolean }[];
+  policy(): Policy;
+  slackGroups(): Promise<GroupMembers>;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+}
