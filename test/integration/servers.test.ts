@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startAlertmanager } from '../kit/servers/alertmanager.ts';
 import { startProcess, waitFor, waitUntilReady } from '../kit/servers/process.ts';
@@ -40,6 +41,12 @@ describe('real servers for tests', () => {
     await alertmanager.post([{ labels: { alertname: 'KitSmoke' } }]);
     const body: unknown = JSON.parse(await waitFor(() => bodies[0], { until: 'the webhook is called' }));
     expect(body).toMatchObject({ version: '4', status: 'firing', alerts: [{ labels: { alertname: 'KitSmoke' } }] });
+  });
+
+  it('Alertmanager accepts the example that deploy/alertmanager.yaml gives to users', async () => {
+    const example = readFileSync(join(import.meta.dirname, '..', '..', 'deploy', 'alertmanager.yaml'), 'utf8');
+    const alertmanager = await startAlertmanager({ config: example });
+    expect(alertmanager.running()).toBe(true);
   });
 
   it('two Alertmanagers join as peers', async () => {

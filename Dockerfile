@@ -1,0 +1,28 @@
+# Cordum Runbook Bot. Untested: this file was written on a machine without a Docker engine.
+#
+# There is no build step: Node runs the TypeScript sources. The image can run with a read-only root file system; the
+# journal is the only thing that it writes, and it lies in the volume /data.
+FROM node:26-slim
+
+WORKDIR /app
+ENV NODE_ENV=production \
+    RUNBOOK_BOT_CONFIG=/etc/runbook-bot/runbook-bot.yaml
+
+# --ignore-scripts: the only install script is that of the pinned Node for development, which the image has no use for.
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
+COPY LICENSE ./
+COPY src ./src
+COPY runbooks ./runbooks
+
+# `node` (uid 1000) comes with the base image.
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 8080
+
+HEALTHCHECK --interval=15s --timeout=3s --start-period=10s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8080/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+
+# Node itself is process 1, so that it gets SIGTERM and can finish what has begun (up to 15 s).
+CMD ["node", "src/main.ts"]
