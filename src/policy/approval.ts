@@ -16,18 +16,21 @@ export interface Decision {
   readonly decision: 'approve' | 'deny';
 }
 
-export type NeedsAnswer = { readonly ok: true; readonly needs: ApprovalNeeds; readonly validForMs: number } | ({ readonly ok: false } & Denial);
+export type NeedsAnswer = { readonly ok: true; readonly needs: ApprovalNeeds; readonly validForMs: number } | { readonly ok: false; readonly denied: Denial };
 
-/** Who must approve a write of this tier. Nobody could: denied, so that an empty list never means everybody. */
-export function needsFor(tier: Tier, policy: Policy, requester: string): NeedsAnswer {
+/**
+ * Who must approve a write of this tier. Nobody could: denied, so that an empty list never means everybody.
+ * `credentialRoles` are the roles that configured credentials carry; a role may have its members only there.
+ */
+export function needsFor(tier: Tier, policy: Policy, requester: string, credentialRoles: ReadonlySet<string> = new Set()): NeedsAnswer {
   const rule = policy.tiers[tier];
-  if (rule === undefined) return { ok: false, ...deny('no-approvers', `the policy does not name ${tier}, so nobody can approve it`) };
-  if (rule.roles.length === 0 || !(rule.approvers >= 1)) return { ok: false, ...deny('no-approvers', `the policy names no approvers for ${tier}`) };
+  if (rule === undefined) return { ok: false, denied: deny('no-approvers', `the policy does not name ${tier}, so nobody can approve it`) };
+  if (rule.roles.length === 0 || !(rule.approvers >= 1)) return { ok: false, denied: deny('no-approvers', `the policy names no approvers for ${tier}`) };
   const peopled = rule.roles.filter((role) => {
     const members = Object.hasOwn(policy.roles, role) ? policy.roles[role] : undefined;
-    return policy.credentialRoles?.includes(role) === true || (members !== undefined && hasMembers(members));
+    return credentialRoles.has(role) || (members !== undefined && hasMembers(members));
   });
-  if (peopled.length === 0) return { ok: false, ...deny('no-approvers', `${listOf(rule.roles)} has no members, so nobody can approve ${tier}`) };
+  if (peopled.length === 0) return { ok: false, denied: deny('no-approvers', `${listOf(rule.roles)} has no members, so nobody can approve ${tier}`) };
   return { ok: true, needs: { approvers: rule.approvers, roles: rule.roles, excluded: rule.excludeRequester ? [requester] : [] }, validForMs: rule.validForMs };
 }
 

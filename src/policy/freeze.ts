@@ -6,9 +6,9 @@ export function frozenAt(policy: Policy, nowMs: number): Freeze | undefined {
   return policy.freeze.filter(({ fromMs, untilMs }) => fromMs <= nowMs && nowMs < untilMs).reduce<Freeze | undefined>((longest, freeze) => (longest === undefined || freeze.untilMs > longest.untilMs ? freeze : longest), undefined);
 }
 
-/** When a freeze next begins, after now, ms since the epoch. */
-export function nextFreezeAt(policy: Policy, nowMs: number): number | undefined {
-  const later = policy.freeze.map(({ fromMs }) => fromMs).filter((ms) => ms > nowMs);
+/** When a freeze next begins or ends after now, ms since the epoch. */
+export function nextFreezeBoundary(policy: Policy, nowMs: number): number | undefined {
+  const later = policy.freeze.flatMap(({ fromMs, untilMs }) => [fromMs, untilMs]).filter((ms) => ms > nowMs);
   return later.length === 0 ? undefined : Math.min(...later);
 }
 

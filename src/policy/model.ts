@@ -52,8 +52,6 @@ export interface Policy {
   readonly tiers: Readonly<Partial<Record<Tier, TierRule>>>;
   readonly limits: Limits;
   readonly freeze: readonly Freeze[];
-  /** Roles that configured credentials (API keys) carry: such a role has members even when `roles` lists none. */
-  readonly credentialRoles?: readonly string[];
 }
 
 /** Every decision carries its reason: it is what the person reads. `rule` is stable, for scripts and metric labels. */

@@ -32,11 +32,11 @@ describe('what an approval needs', () => {
     ['its roles have no members', policy({ R1: rule() }, { sre: members() })],
     ['its roles do not exist', policy({ R1: rule({ roles: ['toString', '__proto__'] }) })],
   ])('nobody can approve when %s', (_what, of) => {
-    expect(needsFor('R1', of, 'ann')).toMatchObject({ ok: false, rule: 'no-approvers' });
+    expect(needsFor('R1', of, 'ann')).toMatchObject({ ok: false, denied: { allowed: false, rule: 'no-approvers' } });
   });
 
   test('a role that only credentials carry has members', () => {
-    expect(needsFor('R1', { ...policy({ R1: rule() }, {}), credentialRoles: ['sre'] }, 'ann')).toMatchObject({ ok: true });
+    expect(needsFor('R1', policy({ R1: rule() }, {}), 'ann', new Set(['sre']))).toMatchObject({ ok: true });
   });
 });
 

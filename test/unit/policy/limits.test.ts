@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { breakerVerdict, loopVerdict, type AppliedRecord } from '#policy/breaker.ts';
 import { capacityCap, checkCapacity } from '#policy/caps.ts';
 import { DEFAULT_LIMITS, EMPTY_POLICY } from '#policy/defaults.ts';
-import { freezeVerdict, frozenAt, nextFreezeAt } from '#policy/freeze.ts';
+import { freezeVerdict, frozenAt, nextFreezeBoundary } from '#policy/freeze.ts';
 import type { Policy } from '#policy/model.ts';
 import { lowerRate, nextSlot, type Rate } from '#policy/rate.ts';
 
@@ -120,7 +120,7 @@ describe('a freeze', () => {
     expect(freezeVerdict(policy, 300).allowed).toBe(true);
   });
 
-  test('tells when the next one begins', () => {
-    expect([0, 100, 150, 200, 300].map((at) => nextFreezeAt(policy, at))).toEqual([100, 150, undefined, undefined, undefined]);
+  test('tells when the next one begins or ends', () => {
+    expect([0, 100, 150, 200, 300].map((at) => nextFreezeBoundary(policy, at))).toEqual([100, 150, 200, 300, undefined]);
   });
 });
