@@ -1,0 +1,104 @@
+/**
+ * What an incident needs after its notification was acknowledged: start its run, tell its run, look again, close. All of it is driven
+ * from the journal's `dueAt`, so a crash between two steps loses none, and it never stands in the way of a webhook.
+ */
+import type { IndexEntry, Journal } from '#engine/ports.ts';
+import type { Clock } from '#kernel/clock.ts';
+import type { Log } from '#kernel/log.ts';
+
+/** Incidents that are worked on at the same time. A storm of new ones must not starve the webhooks that bring them. */
+const CONCURRENCY_MAX = 4;
+/** Those that are being worked on still stand first among the due ones; behind them there must be enough to fill every place. */
+const DUE_MAX = 2 * CONCURRENCY_MAX;
+/** The journal may refuse everything; then it is asked again this often. */
+const PAUSE_MS = 1_000;
+
+export interface Worker {
+  /** Something may have become due. */
+  wake(): void;
+  start(): void;
+  /** Resolves when nothing is being worked on any more. */
+  stop(): Promise<void>;
+}
+
+export interface WorkerParts {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Does the one next thing of this incident; `idle` when there was nothing to do. Rejects only when the journal fails. */
+  step(row: IndexEntry): Promise<'worked' | 'idle'>;
+}
+
+export function createWorker(parts: WorkerParts): Worker {
+  const { journal, clock, log } = parts;
+  const busy = new Map<string, Promise<void>>();
+  let running = false;
+  let looking: Promise<void> | undefined;
+  let lookAgain = false;
+  let pausedUntilMs = 0;
+  let cancelTimer = (): void => {};
+
+  async function work(row: IndexEntry): Promise<void> {
+    let outcome: 'worked' | 'idle' = 'idle';
+    try {
+      outcome = await parts.step(row);
+    } catch (error) {
+      pausedUntilMs = clock.now() + PAUSE_MS;
+      log.error({ incident: row.id, error }, 'an incident could not be worked on; trying again');
+    }
+    busy.delete(row.id);
+    // A due row with nothing to do was out of date. Looking again at once could only spin on it.
+    if (outcome === 'worked') wake();
+    else wakeAt(clock.now() + PAUSE_MS);
+  }
+
+  async function look(): Promise<void> {
+    do {
+      lookAgain = false;
+      const free = CONCURRENCY_MAX - busy.size;
+      if (free <= 0 || !running) return;
+      if (clock.now() < pausedUntilMs) return wakeAt(pausedUntilMs);
+      const due = await journal.query({ kind: 'incident', open: true, dueBefore: clock.now(), limit: DUE_MAX });
+      if (!running) return;
+      for (const row of due.filter(({ id }) => !busy.has(id)).slice(0, free)) busy.set(row.id, work(row));
+    } while (lookAgain);
+    if (busy.size === 0) {
+      const next = await journal.nextDueAt('incident');
+      if (next !== undefined) wakeAt(next);
+    }
+  }
+
+  function wakeAt(atMs: number): void {
+    cancelTimer();
+    cancelTimer = running ? clock.schedule(atMs, wake) : () => {};
+  }
+
+  function wake(): void {
+    if (!running) return;
+    lookAgain = true;
+    looking ??= look()
+      .catch((error: unknown) => {
+        log.error({ error }, 'due incidents could not be read; trying again');
+        pausedUntilMs = clock.now() + PAUSE_MS;
+        wakeAt(pausedUntilMs);
+      })
+      .finally(() => {
+        looking = undefined;
+        if (lookAgain) wake();
+      });
+  }
+
+  return {
+    wake,
+    start() {
+      running = true;
+      wake();
+    },
+    async stop() {
+      running = false;
+      cancelTimer();
+      await looking;
+      await Promise.all(busy.values());
+    },
+  };
+}

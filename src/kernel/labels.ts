@@ -1,0 +1,38 @@
+/** Labels and annotations come from outside: any string may be a name, `__proto__`, `constructor` and the empty one included. */
+export type Labels = Readonly<Record<string, string>>;
+
+/**
+ * A copy without a prototype: every name in it is data, and a name that is not in it is absent rather than inherited.
+ * JSON and the journal keep such a map as it is; what is read back from them must be copied again.
+ */
+export function inertLabels(source: Labels): Labels {
+  const out = Object.create(null) as Record<string, string>;
+  for (const name of Object.keys(source)) out[name] = source[name] ?? '';
+  return out;
+}
+
+/** The value of a label, never an inherited property. */
+export function labelOf(labels: Labels, name: string): string | undefined {
+  return Object.hasOwn(labels, name) ? labels[name] : undefined;
+}
+
+/** Whether every wanted label is there with exactly that value. An empty set of wishes holds of everything. */
+export function hasLabels(labels: Labels, wanted: Labels): boolean {
+  for (const name of Object.keys(wanted)) if (labelOf(labels, name) !== wanted[name]) return false;
+  return true;
+}
+
+/** Names and values in a fixed order, for digests. JSON.stringify of it is well formed even with lone surrogates. */
+export function labelEntries(labels: Labels): readonly (readonly [string, string])[] {
+  return Object.keys(labels)
+    .toSorted()
+    .map((name) => [name, labels[name] ?? ''] as const);
+}
+
+/** At most `length` UTF-16 units, never ending in half of a character; says with an ellipsis that it was longer. */
+export function cutText(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const lastUnit = text.charCodeAt(length - 2);
+  const end = lastUnit >= 0xd800 && lastUnit <= 0xdbff ? length - 2 : length - 1;
+  return `${text.slice(0, end)}…`;
+}

@@ -1,0 +1,87 @@
+/**
+ * The webhook body of Alertmanager, version "4", as sent by 0.25 to 0.34 (reference: alertmanager notify/webhook, template.Data). Later
+ * versions add fields (`notification_reason`, `routeLabels`); unknown ones are ignored. Since 0.32 a receiver may define a `payload` of its own, and
+ * then the body can be anything: that is refused with the first field that is missing.
+ */
+import { inertLabels, type Labels } from '#kernel/labels.ts';
+import type { Notification, NotifiedAlert } from '#operations/operations.ts';
+import { z } from 'zod';
+
+export const ALERTS_MAX = 5_000;
+const FINGERPRINT_MAX = 128;
+/** Go's zero time: a firing alert has no end. */
+const NO_END_MS = Date.parse('0001-01-01T00:00:00Z');
+const RFC3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/;
+
+export type ReadNotification = { readonly ok: true; readonly notification: Notification } | { readonly ok: false; /** Dotted path. */ readonly field: string; readonly message: string };
+
+/** A record schema would drop a label that is called `__proto__`; this keeps every own name as data. */
+const labels = z.unknown().transform((value, context): Labels => {
+  if (!isLabels(value)) {
+    context.addIssue({ code: 'custom', message: 'expected an object whose values are strings' });
+    return z.NEVER;
+  }
+  return inertLabels(value);
+});
+
+function isLabels(value: unknown): value is Labels {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  for (const entry of Object.values(value)) if (typeof entry !== 'string') return false;
+  return true;
+}
+
+const time = z.string().transform((text, context): number => {
+  const ms = parseTime(text);
+  if (ms !== undefined) return ms;
+  context.addIssue({ code: 'custom', message: 'expected a time as in RFC 3339' });
+  return z.NEVER;
+});
+
+const alert = z.object({
+  status: z.enum(['firing', 'resolved']),
+  labels,
+  annotations: labels.optional(),
+  startsAt: time,
+  endsAt: time.optional(),
+  generatorURL: z.string().optional(),
+  fingerprint: z.string().min(1).max(FINGERPRINT_MAX),
+});
+
+const body = z.object({
+  version: z.literal('4', 'expected "4": only the default payload of Alertmanager 0.25 or later is read'),
+  groupLabels: labels,
+  truncatedAlerts: z.number().int().min(0).optional(),
+  alerts: z.array(z.unknown()).max(ALERTS_MAX, `expected at most ${ALERTS_MAX} alerts: set max_alerts in the receiver's webhook_configs`),
+});
+
+/** Reads a parsed body. The field that is named is the first one that is wrong, `version` before all others. */
+export function readNotification(value: unknown): ReadNotification {
+  const read = body.safeParse(value);
+  if (!read.success) return refusal(read.error, []);
+  const alerts: NotifiedAlert[] = [];
+  for (const [i, entry] of read.data.alerts.entries()) {
+    const one = alert.safeParse(entry);
+    if (!one.success) return refusal(one.error, ['alerts', i]);
+    const { status, labels: own, annotations, startsAt, endsAt, generatorURL, fingerprint } = one.data;
+    const known = { status, labels: own, annotations: annotations ?? inertLabels({}), startsAt, generatorURL: generatorURL ?? '', fingerprint };
+    if (status === 'firing') alerts.push(known);
+    else if (endsAt === undefined || endsAt === NO_END_MS) return { ok: false, field: `alerts.${i}.endsAt`, message: 'expected the time at which the alert resolved' };
+    else alerts.push({ ...known, endsAt });
+  }
+  const { groupLabels, truncatedAlerts } = read.data;
+  return { ok: true, notification: { source: 'alertmanager', groupLabels, truncatedAlerts: truncatedAlerts ?? 0, alerts } };
+}
+
+function refusal(error: z.ZodError, at: readonly PropertyKey[]): ReadNotification {
+  const issue = error.issues[0];
+  const field = [...at, ...(issue?.path ?? [])].map(String).join('.');
+  return { ok: false, field: field === '' ? 'body' : field, message: issue?.message ?? 'it cannot be read' };
+}
+
+/** Nanoseconds are cut to milliseconds. */
+function parseTime(text: string): number | undefined {
+  const parts = RFC3339.exec(text);
+  if (parts === null) return undefined;
+  const ms = Date.parse(`${parts[1]}.${(parts[2] ?? '').padEnd(3, '0').slice(0, 3)}${parts[3]}`);
+  return Number.isNaN(ms) ? undefined : ms;
+}
