@@ -1,0 +1,67 @@
+import type { Json } from '#kernel/json.ts';
+import type { FindingRule, OfferRule, Runbook } from './runbook.ts';
+import type { Evaluated, Scope, Template } from './template.ts';
+
+/** What a finding says, once its condition holds. The same shape as the engine's `FindingRecord`. */
+export interface Found {
+  readonly severity: FindingRule['severity'];
+  readonly say: string;
+  readonly recommends?: string;
+}
+
+export interface Diagnosis {
+  readonly findings: readonly Found[];
+  /** What could not be seen, a sentence each. Nothing is concluded from it: unknown is never healthy. */
+  readonly unknowns: readonly string[];
+}
+
+export type Opened = { readonly open: true; readonly title: string; readonly needsInputs: boolean } | { readonly open: false; readonly because: string };
+
+/** Evaluates every finding over what the steps have seen. The engine and the runbook's cases both come through here. */
+export function evaluateFindings(runbook: Runbook, scope: Scope): Diagnosis {
+  const findings: Found[] = [];
+  const unknowns: string[] = [];
+  for (const rule of runbook.findings) {
+    const holds = condition(rule.if, scope);
+    if (!holds.ok) {
+      unknowns.push(`cannot tell whether ${subject(rule.if, rule.say)}: ${reason(holds.because)}`);
+      continue;
+    }
+    if (holds.value !== true) continue;
+    const said = rule.say.evaluate(scope);
+    // The condition holds, so the finding stands even when its sentence lacks a number.
+    const say = said.ok ? text(said.value) : `${rule.say.text} (${said.because})`;
+    findings.push(rule.recommends === undefined ? { severity: rule.severity, say } : { severity: rule.severity, say, recommends: rule.recommends });
+  }
+  return { findings, unknowns: [...new Set(unknowns)] };
+}
+
+/** Whether an offer is made. One whose condition cannot be told is not. */
+export function evaluateOffer(offer: OfferRule, scope: Scope): Opened {
+  const holds = condition(offer.if, scope);
+  if (!holds.ok) return { open: false, because: holds.because };
+  if (holds.value !== true) return { open: false, because: 'its condition does not hold' };
+  const title = offer.title.evaluate(scope);
+  if (!title.ok) return { open: false, because: title.because };
+  return { open: true, title: text(title.value), needsInputs: offer.inputs.length > 0 };
+}
+
+function condition(template: Template, scope: Scope): Evaluated {
+  const holds = template.evaluate(scope);
+  if (holds.ok && typeof holds.value !== 'boolean') return { ok: false, because: `cannot tell: ${template.text} is ${holds.value === null ? 'null' : 'not a bool'}` };
+  return holds;
+}
+
+/** A sentence without expressions names the finding best; else its condition does. */
+function subject(condition: Template, say: Template): string {
+  if (!say.text.includes('${{')) return `"${say.text.replace(/\s+/g, ' ').trim()}"`;
+  return condition.text.replace(/^\s*\$\{\{|\}\}\s*$/g, '').replace(/\s+/g, ' ').trim();
+}
+
+function reason(because: string): string {
+  return because.replace(/^cannot tell: /, '');
+}
+
+function text(value: Json): string {
+  return typeof value === 'string' ? value.trim() : JSON.stringify(value);
+}
