@@ -50,7 +50,7 @@ const ROUTES: readonly Route[] = [
   route('POST', `${API}/jobs/{id}/cancel`, (world, id) => withJob(world, id, (job) => cancel(world, job))),
   route('GET', `${API}/traces/{id}`, trace),
   route('GET', `${API}/workers`, (world) => ({ status: 200, json: { items: [...world.workers.values()].map((worker) => workerRecord(world, worker)) } })),
-  route('GET', `${API}/workers/{id}`, worker),
+  route('GET', `${API}/workers/{id}`, workerById),
   route('GET', `${API}/workers/{id}/jobs`, workerJobs),
   route('GET', `${API}/pools`, (world) => ({ status: 200, json: { items: poolRecords(world) } })),
   route('GET', `${API}/pools/{id}`, pool),
@@ -144,7 +144,7 @@ function trace(world: World, id: string): Answer {
   return { status: 200, json: found.map((job) => jobRecord(job, true)) };
 }
 
-function worker(world: World, id: string): Answer {
+function workerById(world: World, id: string): Answer {
   const found = world.workers.get(id);
   return found === undefined ? problem(404, 'worker not found') : { status: 200, json: sorted(workerDetail(world, found)) };
 }
