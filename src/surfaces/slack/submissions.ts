@@ -1,0 +1,49 @@
+/** What a form does once it is sent. */
+import type { Principal } from '#policy/model.ts';
+import { MODALS, readApprovalValue } from './cards/actions.ts';
+import { CONFIRM, readMetadata, REASON, type Metadata } from './cards/modals.ts';
+import { effectNamed, offerNamed, outcomeOf, runOf, type ClickWorld, type Outcome } from './clicks.ts';
+import { offerInputs, textAnswer, type Answers } from './forms.ts';
+import type { Submission } from './payloads.ts';
+
+export interface Submitted extends Outcome {
+  /** Where the form's button was pressed. */
+  readonly channel: string | null;
+}
+
+export async function onSubmission(world: ClickWorld, principal: Principal, submission: Submission): Promise<Submitted> {
+  const metadata = readMetadata(submission.view.private_metadata);
+  if (metadata === undefined) return { say: 'This form is not known to this version of the bot.', channel: null };
+  const answers = submission.view.state.values;
+  const outcome = await carryOut(world, principal, submission.view.callback_id, metadata, answers);
+  return { ...outcome, channel: metadata.channel };
+}
+
+async function carryOut(world: ClickWorld, principal: Principal, callbackId: string, metadata: Metadata, answers: Answers): Promise<Outcome> {
+  const reason = textAnswer(answers, REASON);
+  switch (callbackId) {
+    case MODALS.approve: {
+      const named = readApprovalValue(metadata.value);
+      if (named === undefined) break;
+      const confirm = textAnswer(answers, CONFIRM);
+      return outcomeOf(await world.operations.decide(principal, named.approvalId, { decision: 'approve', digest: named.digest, reason, confirm }), metadata.subject);
+    }
+    case MODALS.plan: {
+      const run = await runOf(world, metadata.value);
+      const offer = run === undefined ? undefined : offerNamed(run, metadata.value);
+      if (run === undefined || offer === undefined) break;
+      return outcomeOf(await world.operations.planOffer(principal, run.id, offer.id, offerInputs(offer, answers)), metadata.subject);
+    }
+    case MODALS.settle: {
+      const run = await runOf(world, metadata.value);
+      const effect = run === undefined ? undefined : effectNamed(run, metadata.value);
+      if (run === undefined || effect === undefined || metadata.outcome === undefined) break;
+      return outcomeOf(await world.operations.settleEffect(principal, run.id, effect.key, metadata.outcome, reason), metadata.subject);
+    }
+    case MODALS.close:
+      return outcomeOf(await world.operations.closeIncident(principal, metadata.value, reason), metadata.subject);
+    default:
+      break;
+  }
+  return { say: 'This is no longer there. The newest card shows what is.', refresh: metadata.subject };
+}
