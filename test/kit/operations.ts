@@ -75,8 +75,8 @@ export function createFakeOperations(initial: Partial<FakeState> = {}): FakeOper
     const found = value();
     return found === undefined ? { ok: false, problem: { code: 'not-found', message: `There is no such ${what}.` } } : { ok: true, value: found };
   };
-  const emit = (change: Change): void => {
-    for (const listener of [...listeners]) listener(change);
+  const emit = (happened: Change): void => {
+    for (const listener of [...listeners]) listener(happened);
   };
 
   return {

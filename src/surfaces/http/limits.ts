@@ -4,6 +4,8 @@ export const BODY_LIMIT_BYTES = 1 << 20;
 export const REQUEST_TIMEOUT_MS = 30_000;
 export const HEADERS_TIMEOUT_MS = 10_000;
 export const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** What is still being answered when the server stops has this long; the whole bot has 15 s. */
+export const CLOSE_GRACE_MS = 10_000;
 export const MAX_HEADER_BYTES = 16_384;
 export const MAX_CONNECTIONS = 2_000;
 /** Deeper than any honest body. Code behind this line may recurse over it. */

@@ -70,5 +70,6 @@ export function sendProblem(reply: FastifyReply, problem: HttpProblem, requestId
   const { status, retryAfterSeconds } = PROBLEMS[problem.code];
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', String(retryAfterSeconds));
   if (problem.code === 'unauthenticated') void reply.header('www-authenticate', 'Bearer realm="runbook-bot"');
-  return reply.code(status).type('application/problem+json').send(JSON.stringify(problemDocument(problem, requestId)));
+  // As bytes: to a text Fastify would add a charset, which JSON does not have.
+  return reply.code(status).type('application/problem+json').send(Buffer.from(JSON.stringify(problemDocument(problem, requestId))));
 }

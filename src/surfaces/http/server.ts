@@ -12,7 +12,7 @@ import { API, endpoint, NOTHING, registerEndpoints } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { answerBrokenRequest, answerError, answerErrors } from './errors.ts';
 import { MAX_PARAM_LENGTH } from './input.ts';
-import { BODY_LIMIT_BYTES, HEADERS_TIMEOUT_MS, isDeeperThan, KEEP_ALIVE_TIMEOUT_MS, MAX_CONNECTIONS, MAX_HEADER_BYTES, MAX_JSON_DEPTH, REQUEST_TIMEOUT_MS } from './limits.ts';
+import { BODY_LIMIT_BYTES, CLOSE_GRACE_MS, HEADERS_TIMEOUT_MS, isDeeperThan, KEEP_ALIVE_TIMEOUT_MS, MAX_CONNECTIONS, MAX_HEADER_BYTES, MAX_JSON_DEPTH, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { openApiDocument } from './openapi.ts';
 import type { Probe } from './openapi.ts';
 import { registerProbes } from './probes.ts';
@@ -47,7 +47,7 @@ export interface HttpServer {
   readonly app: FastifyInstance;
   /** Listens. Returns the URL. Rejects when the address cannot be had. */
   listen(): Promise<string>;
-  /** Ends event streams and idle connections, lets requests finish. */
+  /** Ends event streams and idle connections; lets requests finish, for 10 s at most. */
   close(): Promise<void>;
 }
 
@@ -85,8 +85,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   return {
     app,
     listen: () => app.listen(options.listen),
-    close: () => app.close(),
+    close: () => closeWithin(app, options.clock),
   };
+}
+
+async function closeWithin(app: FastifyInstance, clock: Clock): Promise<void> {
+  const cancel = clock.schedule(clock.now() + CLOSE_GRACE_MS, () => app.server.closeAllConnections());
+  try {
+    await app.close();
+  } finally {
+    cancel();
+  }
 }
 
 function newFastify(log: Log): FastifyInstance {
@@ -124,6 +133,12 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 function addHooks(app: FastifyInstance, metrics: HttpMetrics | undefined, log: Log): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
+  });
+  // A connection that is busy when the server stops would be kept alive after its answer, and we would wait for it.
+  let stopping = false;
+  app.addHook('preClose', async () => void (stopping = true));
+  app.addHook('onSend', async (_request, reply) => {
+    if (stopping) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
     // The pattern of the route, not the path: a label that a stranger can choose would never stop growing.

@@ -111,7 +111,7 @@ describe('redact', () => {
   it('reads hostile text of a megabyte without losing its way', () => {
     const megabyte = 1 << 20;
     for (const piece of ['eyJ-', 'a', '://', '://a:', 'token ', 'password: ', '-----BEGIN PRIVATE KEY-----', 'bearer ', 'xox', '"token":"\\', '"', 'ck_', "token='"]) {
-      redact(piece.repeat(megabyte / piece.length));
+      expect(redact(piece.repeat(megabyte / piece.length)).length, piece).toBeGreaterThan(0);
     }
   });
 });

@@ -57,7 +57,8 @@ export function eventEndpoints(options: EventsOptions): { readonly endpoints: re
         stopped.abort();
       });
       reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
-      void reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
+      // The connection ends with the stream: kept alive it would hold up a server that is stopping.
+      void reply.headers({ 'content-type': 'text/event-stream', 'x-accel-buffering': 'no', connection: 'close' });
       // The reader pulls: what it does not take is not read from the journal, so nothing piles up here.
       return reply.send(Readable.from(frames(options, params.id, after, stopped.signal), { objectMode: true, highWaterMark: 1 }));
     },
