@@ -2,7 +2,6 @@
  * When each worker was last seen. Cordum tells no heartbeat times, only its snapshot of the workers that are there and
  * when it was taken; a worker that has vanished from the snapshot keeps the time of the last one that held it.
  */
-import type { Gauge } from 'prom-client';
 import { type Result, succeed } from '#kernel/failure.ts';
 import type { Log } from '#kernel/log.ts';
 import type { CordumClient } from './client.ts';
@@ -14,6 +13,12 @@ const MOST_WORKERS = 2_000;
 /** Names come from the workers themselves; a label is no place for a novel. */
 const LONGEST_NAME = 200;
 
+/** The part of a prom-client gauge that this needs. */
+export interface Series {
+  set(labels: Readonly<Record<'target' | 'worker' | 'pool', string>>, value: number): void;
+  remove(labels: Readonly<Record<'target' | 'worker' | 'pool', string>>): void;
+}
+
 export interface Heartbeats {
   /** Reads the workers and sets their series. On failure the series stay as they are. */
   read(client: CordumClient, waiting: Waiting): Promise<Result<null>>;
@@ -24,7 +29,7 @@ interface Seen {
   readonly presentAtMs: number;
 }
 
-export function createHeartbeats(gauge: Gauge, target: string, log: Log): Heartbeats {
+export function createHeartbeats(gauge: Series, target: string, log: Log): Heartbeats {
   const workers = new Map<string, Seen>();
   let full = false;
 
