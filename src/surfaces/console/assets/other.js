@@ -1,0 +1,67 @@
+/** Approvals, runbooks and the audit. */
+import { get, send } from './api.js';
+import { ask, badge, el, notice, shown, table, when } from './dom.js';
+
+export async function approvalsPage({ main, signal }) {
+  const { items } = await get('/approvals?status=pending');
+  if (signal.aborted) return;
+  main.replaceChildren(
+    el('h1', {}, 'Pending approvals'),
+    table(
+      ['Tier', 'Offer', 'Target', 'Changes', 'Asked', 'Expires'],
+      items.map((approval) => [badge(approval.tier), el('a', { href: `#/runs/${approval.runId}` }, approval.title), approval.target, approval.plan.changes.length, when(approval.requestedAt), when(approval.expiresAt)]),
+      'Nothing waits for you.',
+    ),
+  );
+}
+
+export async function runbooksPage({ main, signal }) {
+  const { items } = await get('/runbooks');
+  if (signal.aborted) return;
+  main.replaceChildren(
+    el('h1', {}, 'Runbooks'),
+    ...items.map((runbook) =>
+      el(
+        'div',
+        { class: 'card' },
+        el('h3', {}, runbook.title),
+        el('p', {}, el('code', {}, runbook.name), `, owner ${runbook.owner}, revision ${runbook.revision.slice(0, 8)}`),
+        el('p', {}, 'Triggers: ', runbook.triggers.length === 0 ? 'none' : runbook.triggers.map((trigger) => el('code', {}, trigger))),
+        el('p', {}, 'Offers: ', runbook.offers.length === 0 ? 'none' : runbook.offers.map((offer) => [el('code', {}, offer.id), ' ', badge(offer.tier), ' '])),
+        runbook.problems.map((problem) => el('p', { class: 'bad' }, problem)),
+        el('div', { class: 'actions' }, el('button', { type: 'button', class: 'primary', onclick: () => start(runbook, true) }, 'Dry run'), el('button', { type: 'button', onclick: () => start(runbook, false) }, 'Run')),
+      ),
+    ),
+  );
+}
+
+async function start(runbook, dryRun) {
+  const values = await ask({ title: `${dryRun ? 'Dry run' : 'Run'} ${runbook.name}`, text: dryRun ? 'It looks, plans and stops there.' : 'It looks at once; every change waits for an approval.', fields: [{ name: 'target', title: 'Target (empty: the default one)' }], action: dryRun ? 'Dry run' : 'Run' });
+  if (values === undefined) return;
+  try {
+    const run = await send('POST', '/runs', { runbook: runbook.name, dryRun, ...(values.target ? { target: values.target } : {}) }, { 'idempotency-key': crypto.randomUUID() });
+    location.hash = `#/runs/${run.id}`;
+  } catch (error) {
+    notice(error.message, 'bad');
+  }
+}
+
+export async function auditPage({ main, signal }) {
+  const entries = [];
+  let after = 0;
+  for (let pages = 0; pages < 20; pages += 1) {
+    const page = await get(`/audit?after=${after}&limit=200`);
+    entries.push(...page.items);
+    if (page.next === null || page.next === undefined) break;
+    after = page.next;
+  }
+  if (signal.aborted) return;
+  main.replaceChildren(
+    el('h1', {}, 'Audit'),
+    table(
+      ['When', 'Who', 'What', 'Of', 'Detail'],
+      entries.toReversed().map((entry) => [when(entry.at), entry.actor, entry.action, el('code', {}, entry.subject), el('details', {}, el('summary', {}, '…'), el('pre', {}, shown(entry.detail)))]),
+      'Nothing yet.',
+    ),
+  );
+}
