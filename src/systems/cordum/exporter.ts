@@ -64,25 +64,36 @@ interface Watch {
 }
 
 interface Gauges {
-  readonly entries: Gauge;
-  readonly up: Gauge;
+  readonly entries: Gauge<'target'>;
+  readonly up: Gauge<'target'>;
+  readonly lastSeen: Gauge<'target' | 'worker' | 'pool'>;
+}
+
+function createGauges(registry: Registry): Gauges {
+  const registers = [registry];
+  return {
+    entries: new Gauge({ name: 'cordum_dlq_entries', help: 'Entries of the dead-letter queue that the tenant can see, when last seen.', labelNames: ['target'], registers }),
+    up: new Gauge({
+      name: 'cordum_exporter_up',
+      help: '1 when the last poll of the target saw everything, else 0; the other series then keep their last values.',
+      labelNames: ['target'],
+      registers,
+    }),
+    lastSeen: new Gauge({
+      name: 'cordum_last_heartbeat_timestamp',
+      help: "Unix time in seconds of Cordum's last snapshot of its workers that held the worker.",
+      labelNames: ['target', 'worker', 'pool'],
+      registers,
+    }),
+  };
 }
 
 export function createExporter(options: ExporterOptions): Exporter {
-  const { clock, registry, log } = options;
-  const gauges: Gauges = {
-    entries: new Gauge({ name: 'cordum_dlq_entries', help: 'Entries of the dead-letter queue that the tenant can see, when last seen.', labelNames: ['target'], registers: [registry] }),
-    up: new Gauge({ name: 'cordum_exporter_up', help: '1 when the last poll of the target saw everything, else 0; the other series then keep their last values.', labelNames: ['target'], registers: [registry] }),
-  };
-  const lastSeen = new Gauge({
-    name: 'cordum_last_heartbeat_timestamp',
-    help: "Unix time in seconds of Cordum's last snapshot of its workers that held the worker.",
-    labelNames: ['target', 'worker', 'pool'],
-    registers: [registry],
-  });
+  const { clock, log } = options;
+  const gauges = createGauges(options.registry);
   const watches = options.targets.map((target): Watch => {
     gauges.up.set({ target: target.name }, 0);
-    return { target, heartbeats: createHeartbeats(lastSeen, target.name, log), running: undefined, waiting: undefined, trouble: undefined };
+    return { target, heartbeats: createHeartbeats(gauges.lastSeen, target.name, log), running: undefined, waiting: undefined, trouble: undefined };
   });
   const stopping = new AbortController();
   const timeoutMs = options.timeoutMs ?? POLL_TIMEOUT_MS;

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Secret } from '#kernel/secret.ts';
 import { createCordumClient, retryTraceOf, type CordumClient } from '#systems/cordum/client.ts';
+import { listDlq } from '#systems/cordum/dlq-listing.ts';
+import { judgeAll } from '#systems/cordum/evidence.ts';
 import { addDeadJob, seedDlq } from '#systems/cordum/sandbox/seed.ts';
 import { createSandbox, type Sandbox } from '#systems/cordum/sandbox/server.ts';
 import { createVirtualClock, type VirtualClock } from '../../../../kit/clock.ts';
@@ -46,4 +48,13 @@ test('our client retries and deletes entries, whatever is in their ids', async (
   expect(await client.deleteDlqEntry(other.id, { principal: 'alice' })).toEqual({ ok: true, value: null });
   expect(sandbox.entryIds()).toEqual([]);
   expect(sandbox.calls.filter((call) => call.method !== 'GET').map((call) => call.principal)).toEqual(['alice', 'alice', 'alice']);
+});
+
+test('what the seed calls safe is what our triage finds safe', async () => {
+  const seeded = seedDlq(sandbox);
+  const waiting = { now: () => clock.now(), sleep: () => Promise.resolve(), signal: new AbortController().signal };
+  const listed = await listDlq(client, 1_000, waiting);
+  const judged = await judgeAll(client, listed.ok ? listed.value.items : [], waiting);
+  const safe = (judged.ok ? judged.value : []).filter((one) => one.judgement.verdict === 'safe').map((one) => one.entry.jobId);
+  expect(safe.toSorted()).toEqual(seeded.safe.toSorted());
 });
