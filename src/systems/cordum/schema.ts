@@ -71,14 +71,14 @@ export const jobsAnswer = z.object({ items: z.array(jobItem).nullish().transform
 /** An unknown trace is 200 with an empty list. */
 export const traceAnswer = z.array(jobItem).nullish().transform((rows) => rows ?? []);
 
-const labels = z.unknown().transform((raw) => {
+const labels = z.unknown().optional().transform((raw) => {
   if (typeof raw !== 'object' || raw === null) return [];
   return Object.entries(raw)
     .slice(0, MOST_LABELS)
     .map(([name, value]) => ({ name, value: typeof value === 'string' ? value : JSON.stringify(value) }));
 });
 /** The input of a job may be any JSON; of the usual shape we read when it was submitted. */
-const context = z.unknown().transform((raw) => {
+const context = z.unknown().optional().transform((raw) => {
   const read = z.object({ created_at: z.string() }).safeParse(raw);
   return { present: raw !== null && raw !== undefined, submittedAt: read.success ? read.data.created_at : '' };
 });

@@ -71,7 +71,8 @@ async function newestJobs(client: CordumClient, ctx: Waiting, enough: (found: Jo
     const found = [...seen.values()];
     const oldestMs = Math.min(...page.value.map((job) => job.updatedAtMs).filter((ms) => ms > 0));
     if (seen.size === before || enough(found) || !Number.isFinite(oldestMs)) return succeed(found);
-    untilMicros = oldestMs * 1_000 - 1;
+    // Inclusive and a little too late: pages then overlap, and no job of the same millisecond is passed over.
+    untilMicros = oldestMs * 1_000 + 999;
   }
   return succeed([...seen.values()]);
 }
