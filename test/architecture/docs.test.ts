@@ -19,7 +19,7 @@ describe('the docs', () => {
   });
 
   it('list the folders of src as they are', () => {
-    const listed = [...section(CONTRIBUTING, 'Where things live').matchAll(/^ {2}([a-z][a-z-]*(?:\/|\.ts))\s/gm)].map((match) => match[1]);
+    const listed = [...section(CONTRIBUTING, 'Where things live').matchAll(/^ {2}([a-z][a-z-]*(?:\/|\.ts))\s/gm)].map((match) => match[1] ?? '');
     const onDisk = readdirSync(join(PROJECT, 'src'), { withFileTypes: true }).map((entry) => entry.name + (entry.isDirectory() ? '/' : ''));
     expect(listed.toSorted()).toEqual(onDisk.toSorted());
   });
