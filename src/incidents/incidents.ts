@@ -54,14 +54,13 @@ export interface Incidents {
 export function createIncidents(parts: IncidentParts): Incidents {
   const { journal, clock, ids, log, runs, feed } = parts;
   const ledger = createLedger(journal, log);
-  const lanes = createLanes(ledger, clock);
+  const lanes = createLanes(ledger, clock, () => worker.wake());
   const stateById = async (id: string): Promise<IncidentState | undefined> => (await ledger.incident(id))?.state;
   const stateOf = async (family: string, id: string): Promise<IncidentState | undefined> =>
     (ledger.cached(family) ?? (await ledger.load(family))).open.find(({ state }) => state.id === id)?.state ?? stateById(id);
   const followUp = createFollowUp({ clock, log, lanes, feed, runs, stateOf: (row: IndexEntry) => stateOf(row.key ?? '', row.id) });
   const worker = createWorker({ journal, clock, log, step: followUp });
   const poll = createPoll({ journal, clock, log, targets: parts.targets.map(({ name }) => name), api: parts.api, stateOf: ({ family }, id) => stateOf(family, id), gone });
-  let forgetListener = (): void => {};
 
   function receivePart(part: GroupPart): Promise<Outcome> {
     return lanes.submit(part.family, {
@@ -148,14 +147,10 @@ export function createIncidents(parts: IncidentParts): Incidents {
     view: viewById,
     list,
     async start() {
-      forgetListener = journal.onAppended((events) => {
-        if (events.some(({ stream }) => stream.startsWith('incident:'))) worker.wake();
-      });
       worker.start();
       poll.start();
     },
     async stop() {
-      forgetListener();
       await Promise.all([worker.stop(), poll.stop()]);
     },
   };

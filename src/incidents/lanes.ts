@@ -52,7 +52,8 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-export function createLanes(ledger: Ledger, clock: Clock): Lanes {
+/** `onStored` is called when something new is durable and in memory: then there may be work to follow up. */
+export function createLanes(ledger: Ledger, clock: Clock, onStored: () => void): Lanes {
   const lanes = new Map<string, Waiting[]>();
   let waiting = 0;
 
@@ -60,7 +61,7 @@ export function createLanes(ledger: Ledger, clock: Clock): Lanes {
     while (queue.length > 0) {
       const batch = takeBatch(queue);
       try {
-        const values = await carryOut(ledger, clock, family, batch.map(({ task }) => task));
+        const values = await carryOut({ ledger, clock, onStored }, family, batch.map(({ task }) => task));
         batch.forEach(({ resolve }, i) => resolve(values[i]));
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -92,7 +93,7 @@ function takeBatch(queue: Waiting[]): Waiting[] {
   return queue.splice(0, Math.min(BATCH_MAX, alone === -1 ? queue.length : alone));
 }
 
-async function carryOut(ledger: Ledger, clock: Clock, key: string, tasks: readonly Task<unknown>[]): Promise<readonly unknown[]> {
+async function carryOut({ ledger, clock, onStored }: { ledger: Ledger; clock: Clock; onStored: () => void }, key: string, tasks: readonly Task<unknown>[]): Promise<readonly unknown[]> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     const family = ledger.cached(key) ?? (await ledger.load(key));
     const ends = await endsFor(ledger, tasks);
@@ -102,7 +103,9 @@ async function carryOut(ledger: Ledger, clock: Clock, key: string, tasks: readon
     const draft = createDraft(family, named, ends, clock.now());
     const values = tasks.map((task) => draft.take(task));
     if (draft.writes().length === 0 && draft.remembered.length === 0) return values;
-    if ((await ledger.store(family, draft.writes(), draft.remembered, ends)) === 'stored') return values;
+    if ((await ledger.store(family, draft.writes(), draft.remembered, ends)) === 'conflict') continue;
+    onStored();
+    return values;
   }
   throw new Error(`an incident was changed by others ${ATTEMPTS_MAX} times in a row`);
 }

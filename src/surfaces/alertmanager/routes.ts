@@ -4,7 +4,8 @@
  * and count as delivered. So 200 comes only after the journal has it, 503 when it cannot be stored, 4xx when repeating is useless, and never 429 or 3xx.
  */
 import type { Operations } from '#operations/operations.ts';
-import type { FastifyError, FastifyPluginAsync, FastifyReply } from 'fastify';
+import type { Log } from '#kernel/log.ts';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { challengesOf, createGate, type AlertmanagerAuth } from './credential.ts';
 import { readNotification } from './payload.ts';
 
@@ -22,9 +23,11 @@ interface ProblemDocument {
 export interface AlertmanagerRoutes {
   readonly operations: Pick<Operations, 'receiveAlerts'>;
   readonly auth: AlertmanagerAuth;
+  readonly log: Log;
 }
 
-export function alertmanagerRoutes({ operations, auth }: AlertmanagerRoutes): FastifyPluginAsync {
+/** A plugin for the one listener, in a scope of its own: its parser and its error handler must not become anybody else's. */
+export function alertmanagerRoutes({ operations, auth, log }: AlertmanagerRoutes): (app: FastifyInstance) => Promise<void> {
   const refuse = createGate(auth);
   const challenges = challengesOf(auth);
   return async (app) => {
@@ -37,11 +40,7 @@ export function alertmanagerRoutes({ operations, auth }: AlertmanagerRoutes): Fa
         done(Object.assign(new Error('The body is not JSON.'), { statusCode: 400 }));
       }
     });
-    app.setErrorHandler((error: FastifyError, request, reply) => {
-      const problem = problemOf(error);
-      if (problem.status === 503) request.log.error({ err: error }, 'alerts could not be stored');
-      return send(reply, problem);
-    });
+    app.setErrorHandler((error: FastifyError, _request, reply) => send(reply, problemOf(error)));
     app.post('/webhooks/alertmanager', {
       bodyLimit: BODY_MAX_BYTES,
       // Before the body is read: a stranger must not make us parse five megabytes.
@@ -53,12 +52,21 @@ export function alertmanagerRoutes({ operations, auth }: AlertmanagerRoutes): Fa
       handler: async (request, reply) => {
         const read = readNotification(request.body);
         if (!read.ok) return send(reply, { title: 'Not a notification of Alertmanager', status: 400, code: 'invalid', detail: `${read.field}: ${read.message}`, field: read.field });
-        return reply.code(200).send(await operations.receiveAlerts(read.notification));
+        try {
+          return reply.code(200).send(await operations.receiveAlerts(read.notification));
+        } catch (error) {
+          log.error({ error }, 'alerts could not be stored');
+          return send(reply, NOT_STORED);
+        }
       },
     });
   };
 }
 
+/** Whatever went wrong inside, the sender hears only this: it must keep the alerts and come again. */
+const NOT_STORED: ProblemDocument = { title: 'Not stored', status: 503, code: 'unavailable', detail: 'The alerts could not be stored; send them again.' };
+
+/** Of what happens before the handler: the body could not be read. */
 function problemOf(error: FastifyError): ProblemDocument {
   switch (error.statusCode) {
     case 400:
@@ -68,7 +76,7 @@ function problemOf(error: FastifyError): ProblemDocument {
     case 415:
       return { title: 'Not JSON', status: 415, code: 'unsupported-media-type', detail: 'The Content-Type must be application/json.' };
     default:
-      return { title: 'Not stored', status: 503, code: 'unavailable', detail: 'The alerts could not be stored; send them again.' };
+      return NOT_STORED;
   }
 }
 
