@@ -1,5 +1,5 @@
 import type { Json } from '#kernel/json.ts';
-import type { FindingRule, OfferRule, Runbook } from './runbook.ts';
+import type { FindingRule, OfferRule, Runbook, Waves } from './runbook.ts';
 import type { Evaluated, Scope, Template } from './template.ts';
 
 /** What a finding says, once its condition holds. The same shape as the engine's `FindingRecord`. */
@@ -44,6 +44,16 @@ export function evaluateOffer(offer: OfferRule, scope: Scope): Opened {
   const title = offer.title.evaluate(scope);
   if (!title.ok) return { open: false, because: title.because };
   return { open: true, title: text(title.value), needsInputs: offer.inputs.length > 0 };
+}
+
+/** Without a condition of its own a bulk change stops when more than this share of a wave is not done. */
+const HALT_SHARE = 0.1;
+
+/** Whether a wave that ended like this halts the rest. A condition that cannot be told halts: unknown is never healthy. */
+export function evaluateHalt(waves: Waves, wave: { readonly size: number; readonly done: number; readonly [count: string]: number }, scope: Scope): { readonly halted: boolean; readonly because?: string } {
+  if (waves.halt === undefined) return { halted: wave.size - wave.done > wave.size * HALT_SHARE };
+  const halts = condition(waves.halt, { ...scope, wave });
+  return halts.ok ? { halted: halts.value !== false } : { halted: true, because: halts.because };
 }
 
 function condition(template: Template, scope: Scope): Evaluated {

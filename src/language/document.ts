@@ -128,7 +128,7 @@ function unquotedExpressions(text: string): number[] {
   const found: number[] = [];
   let start = 0;
   for (const line of text.split('\n')) {
-    const value = /^(?:\s*-\s+)*(?:[\w-]+:\s+)?(.*)$/.exec(line)?.[1] ?? '';
+    const value = /^\s*(?:-\s+)*(?:[\w-]+:\s+)?(.*)$/.exec(line)?.[1] ?? '';
     const at = value.indexOf('${{');
     const inFlow = /^[[{]/.test(value) && /[[{,:]\s*\$\{\{/.test(value);
     const inPlain = at >= 0 && !/^["'|>&[{]/.test(value) && /:\s|\s#/.test(value.slice(at));

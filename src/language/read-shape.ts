@@ -13,24 +13,36 @@ type Keyed = Readonly<Record<string, unknown>>;
 export function readShape<Shape extends z.ZodType>(shape: Shape, value: Json | undefined, path: Path, source: SourceFile, problems: Problems, standIns: Keyed = {}): z.output<Shape> | undefined {
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
-  for (const issue of parsed.error.issues) reportIssue(shape, issue, path, source, problems);
+  const renamed = renames(shape, value, parsed.error.issues);
+  for (const issue of parsed.error.issues) {
+    const misspelt = issue.path.length === 1 && renamed.has(String(issue.path[0]));
+    if (!misspelt) reportIssue(shape, issue, path, source, problems);
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const again = shape.safeParse(asMeant(shape, value as Keyed, parsed.error.issues, standIns));
+  const again = shape.safeParse(asMeant(value as Keyed, renamed, parsed.error.issues, standIns));
   return again.success ? again.data : undefined;
 }
 
-function asMeant(shape: z.ZodType, value: Keyed, issues: readonly z.core.$ZodIssue[], standIns: Keyed): Keyed {
-  const meant = new Map(Object.entries(value));
+/** Right name → misspelt name, of the keys that nobody knows but that are near to one which is not there. */
+function renames(shape: z.ZodType, value: unknown, issues: readonly z.core.$ZodIssue[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
   for (const issue of issues) {
-    const [key] = issue.path;
-    if (key !== undefined) meant.delete(String(key));
-    if (issue.code !== 'unrecognized_keys' || key !== undefined) continue;
+    if (issue.code !== 'unrecognized_keys' || issue.path.length > 0) continue;
     for (const unknown of issue.keys) {
       const known = nearest(unknown, keysAt(shape, []));
-      if (known !== undefined && !meant.has(known)) meant.set(known, meant.get(unknown));
-      meant.delete(unknown);
+      if (known !== undefined && !Object.hasOwn(value as object, known)) found.set(known, unknown);
     }
   }
+  return found;
+}
+
+function asMeant(value: Keyed, renamed: ReadonlyMap<string, string>, issues: readonly z.core.$ZodIssue[], standIns: Keyed): Keyed {
+  const meant = new Map(Object.entries(value));
+  for (const issue of issues) {
+    if (issue.path[0] !== undefined) meant.delete(String(issue.path[0]));
+    else if (issue.code === 'unrecognized_keys') issue.keys.forEach((key) => meant.delete(key));
+  }
+  for (const [known, unknown] of renamed) meant.set(known, value[unknown]);
   for (const [key, standIn] of Object.entries(standIns)) if (!meant.has(key)) meant.set(key, standIn);
   return Object.fromEntries(meant);
 }

@@ -86,12 +86,12 @@ class Checker implements Checking {
       case 'rcall':
         return this.#method(node, node.args[0], node.args[1], node.args[2], variables);
       case 'list':
-        return listOf(this.#joined(node, node.args, variables, 'the elements of a list'));
+        return listOf(this.#joined(node.args, variables, 'the elements of a list'));
       case 'map':
-        return this.#mapLiteral(node, node.args, variables);
+        return this.#mapLiteral(node.args, variables);
       case '?:':
         this.expectBool(node.args[0], variables, 'the condition before ?');
-        return this.#joined(node, [node.args[1], node.args[2]], variables, 'both sides of :');
+        return this.#joined([node.args[1], node.args[2]], variables, 'both sides of :');
       case '||':
       case '&&':
         for (const side of node.args) this.expectBool(side, variables, `each side of ${node.op}`);
@@ -216,7 +216,7 @@ class Checker implements Checking {
     return ['list', 'map', 'string', 'unknown'].includes(kind) ? INT : this.mistake(node, 'type-mismatch', `a ${typeName(type)} has no size`);
   }
 
-  #joined(node: Node, parts: readonly Node[], variables: Variables, what: string): CelType {
+  #joined(parts: readonly Node[], variables: Variables, what: string): CelType {
     let whole: CelType | undefined;
     for (const part of parts) {
       const type = this.check(part, variables);
@@ -228,14 +228,14 @@ class Checker implements Checking {
   }
 
   /** A map whose keys are written out is a record: its fields are checked where it is read. */
-  #mapLiteral(node: Node, entries: readonly (readonly [Node, Node])[], variables: Variables): CelType {
+  #mapLiteral(entries: readonly (readonly [Node, Node])[], variables: Variables): CelType {
     const fields = new Map<string, { type: CelType; optional: boolean }>();
     for (const [key, value] of entries) {
       const keyType = this.check(key, variables);
       const type = this.check(value, variables);
       if (key.op === 'value' && typeof key.args === 'string') fields.set(key.args, { type, optional: false });
       else if (keyType.kind !== 'string' && keyType.kind !== 'unknown') this.mistake(key, 'type-mismatch', `the keys of a map are strings, got ${typeName(keyType)}`);
-      else return mapOf(this.#joined(node, entries.map((entry) => entry[1]), variables, 'the values of a map'));
+      else return mapOf(this.#joined(entries.map((entry) => entry[1]), variables, 'the values of a map'));
     }
     return { kind: 'record', fields, open: false };
   }

@@ -2,16 +2,21 @@ import { type Budget, CannotTell } from './budget.ts';
 import { cel } from './parse.ts';
 
 const OPERATORS = ['+', '-', '*', '/', '%', '<', '<=', '>', '>='] as const;
+type TextOf = (side?: 0 | 1) => string;
 type Operator = (typeof OPERATORS)[number] | '==' | '!=' | 'in';
 
 /** The library's own operators, each compiled once: overflow, division by zero, times and durations behave as CEL says. */
 const compiled = new Map(OPERATORS.map((op) => [op as Operator, cel.parse(`a ${op} b`)]));
 
-/** `textOf` gives the source of a side (0 left, 1 right), for messages. */
-export function compute(op: Operator, left: unknown, right: unknown, budget: Budget, textOf: (side: 0 | 1) => string): unknown {
+/** `textOf` gives the source of a side (0 left, 1 right), or of the whole, for messages. */
+export function compute(op: Operator, left: unknown, right: unknown, budget: Budget, textOf: TextOf): unknown {
   if (op === '==' || op === '!=') return equals(left, right, budget) === (op === '==');
   if (op === 'in') return isIn(left, right, budget, textOf);
   if (left === null || right === null) throw new CannotTell(`${textOf(left === null ? 0 : 1)} is null`);
+  if (isScalar(left) && isScalar(right) && typeof left === typeof right) {
+    const quick = compared(op, left, right);
+    if (quick !== undefined) return quick;
+  }
   if (op === '+' && Array.isArray(left) && Array.isArray(right)) {
     const whole = [...(left as unknown[]), ...(right as unknown[])];
     budget.spendOn(whole);
@@ -26,7 +31,29 @@ export function compute(op: Operator, left: unknown, right: unknown, budget: Bud
     return result;
   } catch (error) {
     if (!(error instanceof Error) || !('summary' in error)) throw error;
-    throw new CannotTell(`${textOf(0)} ${op} ${textOf(1)}: ${String(error.summary)}`);
+    throw new CannotTell(`${textOf()}: ${String(error.summary)}`);
+  }
+}
+
+type Scalar = string | number | bigint;
+
+function isScalar(value: unknown): value is Scalar {
+  return typeof value === 'string' || isNumeric(value);
+}
+
+/** What comparisons in loops over long lists mostly are; the library finds its overload anew each time. */
+function compared(op: Operator, left: Scalar, right: Scalar): boolean | undefined {
+  switch (op) {
+    case '<':
+      return left < right;
+    case '<=':
+      return left <= right;
+    case '>':
+      return left > right;
+    case '>=':
+      return left >= right;
+    default:
+      return undefined;
   }
 }
 
@@ -34,7 +61,7 @@ function isNumeric(value: unknown): boolean {
   return typeof value === 'bigint' || typeof value === 'number';
 }
 
-function isIn(element: unknown, holder: unknown, budget: Budget, textOf: (side: 0 | 1) => string): boolean {
+function isIn(element: unknown, holder: unknown, budget: Budget, textOf: TextOf): boolean {
   if (holder === null) throw new CannotTell(`${textOf(1)} is null`);
   if (Array.isArray(holder)) return holder.some((each) => equals(element, each, budget));
   if (holder instanceof Map) return holder.has(element);

@@ -63,7 +63,7 @@ class Walker {
       case '[?]':
         throw new CannotTell('optional access is not part of the runbook language');
       default:
-        return compute(node.op, this.run(node.args[0], values), this.run(node.args[1], values), this.#budget, (side) => textOf(node.args[side]));
+        return compute(node.op, this.run(node.args[0], values), this.run(node.args[1], values), this.#budget, (side) => textOf(side === undefined ? node : node.args[side]));
     }
   }
 
@@ -270,7 +270,9 @@ function summaryOf(error: unknown): string {
 
 function textOf(node: Node | undefined): string {
   if (node === undefined) return '';
-  const text = node.input.slice(node.start, node.end);
+  const bare = node.input.slice(node.start, node.end);
+  // The parser's ranges leave a closing bracket at the end out.
+  const text = bare + ')'.repeat(Math.max(0, bare.split('(').length - bare.split(')').length));
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
