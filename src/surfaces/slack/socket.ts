@@ -36,7 +36,8 @@ const STOP_WITHIN_MS = 2_000;
 
 type Client = InstanceType<typeof import('@slack/socket-mode').SocketModeClient>;
 
-const requestSchema = z.object({ body: z.record(z.string(), z.unknown()), ack: z.function(), retry_num: z.number().optional() });
+const ackSchema = z.custom<(answer?: unknown) => Promise<unknown>>((value) => typeof value === 'function');
+const requestSchema = z.object({ body: z.record(z.string(), z.unknown()), ack: ackSchema, retry_num: z.number().optional() });
 
 export async function createSockets(options: SocketOptions): Promise<Sockets> {
   const { SocketModeClient } = await import('@slack/socket-mode');
