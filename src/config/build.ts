@@ -90,12 +90,13 @@ export function buildTargets(targets: ConfigYaml['targets'], building: Building)
   });
 }
 
-function buildTarget({ name, match, cordum, prometheus, alertmanager, redis, nats, kubernetes }: ConfigYaml['targets'][number], path: Path, { secrets, resolvePath }: Building): TargetConfig {
+function buildTarget({ name, match, cordum, prometheus, alertmanager, redis, nats, kubernetes }: ConfigYaml['targets'][number], path: Path, { secrets, resolvePath, mistakes }: Building): TargetConfig {
+  if (cordum !== undefined && cordum.apiKey === undefined && cordum.apiKeyFile === undefined) mistakes.push({ path: [...path, 'cordum', 'apiKeyFile'], expected: 'expected the file that holds the API key of Cordum (or apiKey)' });
   const apiKey = cordum === undefined ? undefined : secrets.read(cordum, [...path, 'cordum'], 'apiKey');
   return {
     name,
     match,
-    ...(cordum === undefined ? {} : { cordum: { url: cordum.url, tenant: cordum.tenant, ...(apiKey === undefined ? {} : { apiKey }) } }),
+    ...(cordum === undefined || apiKey === undefined ? {} : { cordum: { url: cordum.url, tenant: cordum.tenant, apiKey } }),
     ...(prometheus === undefined ? {} : { prometheus }),
     ...(alertmanager === undefined ? {} : { alertmanager }),
     ...(redis === undefined ? {} : { redis: { url: new Secret(redis.url) } }),

@@ -58,7 +58,7 @@ export interface TargetConfig {
   readonly name: string;
   /** Label → exact value. Empty: every alert. The first target that matches is taken. */
   readonly match: Readonly<Record<string, string>>;
-  readonly cordum?: { readonly url: string; readonly apiKey?: Secret; readonly tenant: string };
+  readonly cordum?: { readonly url: string; readonly apiKey: Secret; readonly tenant: string };
   readonly prometheus?: { readonly url: string };
   readonly alertmanager?: { readonly url: string };
   /** URLs that may hold a password are secrets as a whole. */

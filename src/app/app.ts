@@ -1,0 +1,223 @@
+/**
+ * The bot as one process: `createApp` puts it together from its configuration, `start` lets it live, `stop` ends it. The only
+ * place that constructs; nothing here decides.
+ */
+import { userInfo } from 'node:os';
+import type { Clock } from '#kernel/clock.ts';
+import { systemClock, waitUntil } from '#kernel/clock.ts';
+import { createIds } from '#kernel/ids.ts';
+import type { Log } from '#kernel/log.ts';
+import type { Config } from '#config/config.ts';
+import { createIncidents } from '#incidents/incidents.ts';
+import { matchRunbook } from '#language/match.ts';
+import { openSqliteJournal } from '#journal/sqlite.ts';
+import { createAudit } from '#operations/audit.ts';
+import { createOperations } from '#operations/create.ts';
+import type { Operations } from '#operations/operations.ts';
+import { alertmanagerRoutes } from '#surfaces/alertmanager/routes.ts';
+import { createConsole, type Console } from '#surfaces/console/console.ts';
+import { createAuthentication, isFromThisMachine } from '#surfaces/http/auth.ts';
+import { createHttpServer, type HttpPlugin, type HttpServer } from '#surfaces/http/server.ts';
+import { createExporter, type Exporter } from '#systems/cordum/exporter.ts';
+import { createMetrics, type Metrics } from '#telemetry/metrics.ts';
+import { stepsByName } from './catalogue.ts';
+import { linkRuns, wireEngine } from './engine.ts';
+import { createLifecycle } from './lifecycle.ts';
+import { createRunbookLibrary } from './runbook-library.ts';
+import { wireSlack } from './slack.ts';
+import { createFeed, createTargets } from './targets.ts';
+import { VERSION } from './version.ts';
+
+/** A scrape waits at most this long for the exporter's first look, ms, so that a restart does not show an empty queue. */
+const FIRST_LOOK_MS = 5_000;
+
+export interface App {
+  readonly operations: Operations;
+  /** Where it listens; known after `start`. */
+  readonly url: string;
+  /** A one-time address of the console; undefined when the console is off. */
+  consoleLink(): string | undefined;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** Told each new one-time address of the console. */
+  onConsoleLink?(url: string): void;
+  /** How often the exporter looks, ms; default 15 s. */
+  readonly exporterPollMs?: number;
+}
+
+/** Rejects with a sentence for the operator when something cannot be opened; what was opened by then is closed again. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const { config, log, clock = systemClock } = options;
+  const lifecycle = createLifecycle(clock, log);
+  try {
+    return await assemble({ ...options, config, log, clock }, lifecycle);
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+}
+
+async function assemble(options: AppOptions & { readonly clock: Clock }, lifecycle: ReturnType<typeof createLifecycle>): Promise<App> {
+  const { config, log, clock } = options;
+  const ids = createIds(clock);
+  const steps = stepsByName();
+  const metrics = createMetrics();
+  const journal = metrics.timed(await openSqliteJournal({ path: config.journal.path, clock, log }));
+  lifecycle.onStop('journal', () => journal.close());
+  journal.onAppended((events) => metrics.observeEvents(events));
+  const targets = createTargets(config, clock);
+  lifecycle.onStop('targets', () => targets.close());
+  const runbooks = createRunbookLibrary({ dir: config.runbooksDir, steps, clock, log });
+  for (const diagnostic of await runbooks.load()) log.warn({ ...diagnostic }, 'a runbook has a mistake');
+  const policy = (): Config['policy'] => config.policy;
+  const { engine, killSwitch } = wireEngine({ config, journal, clock, ids, log, runbooks, steps, targets, policy });
+  const exporter = createExporter({
+    targets: config.targets.flatMap(({ name }) => {
+      const client = targets.cordum(name);
+      return client === undefined ? [] : [{ name, client }];
+    }),
+    clock,
+    registry: metrics.registry,
+    log,
+    ...(options.exporterPollMs === undefined ? {} : { pollMs: options.exporterPollMs }),
+  });
+  const incidents = createIncidents({
+    journal,
+    clock,
+    ids,
+    log,
+    targets: config.targets.map(({ name, match }) => ({ name, match })),
+    runbookFor: (labels) => matchRunbook(runbooks.list(), labels)?.name,
+    feed: createFeed(exporter),
+    api: targets.alertmanagers,
+    runs: linkRuns(engine, runbooks),
+  });
+  const audit = createAudit({ journal, log });
+  lifecycle.onStop('audit', () => audit.flush());
+  const slack = wireSlack({ config, journal, clock, log });
+  const operations = counted(metrics, createOperations({
+    engine,
+    incidents,
+    journal,
+    killSwitch,
+    runbooks,
+    problemsOf: (name) => runbooks.problemsOf(name),
+    steps,
+    targets: config.targets.map(({ name, match }) => ({ name, matchesAll: Object.keys(match).length === 0 })),
+    policy,
+    slackGroups: slack.groupMembers,
+    audit,
+    clock,
+    ids,
+    log,
+  }));
+  killSwitch.onSwitch(({ on }) => metrics.observeKillSwitch(on));
+  let url = '';
+  const console = config.console.enabled ? consoleOf(options, () => url) : undefined;
+  const surface = await slack.connect(operations);
+  const firstLook = { seen: false };
+  const server = await listenerOf({ config, clock, log, operations, console, metrics: scrapeOf(metrics, clock, firstLook), slackRoutes: surface?.routes });
+
+  return {
+    operations,
+    get url() {
+      return url;
+    },
+    consoleLink: () => (console === undefined ? undefined : `${url}${console.newLink()}`),
+    async start() {
+      await killSwitch.load();
+      lifecycle.onStop('listener', () => server.close());
+      url = await server.listen();
+      void lookFirst(exporter, firstLook, log);
+      lifecycle.onStop('exporter', () => exporter.stop());
+      await engine.start();
+      lifecycle.onStop('engine', () => engine.stop());
+      await incidents.start();
+      lifecycle.onStop('incidents', () => incidents.stop());
+      runbooks.watch();
+      lifecycle.onStop('runbooks', () => runbooks.stop());
+      await surface?.start();
+      if (surface !== undefined) lifecycle.onStop('slack', () => surface.stop());
+      log.info({ url, runbooks: runbooks.list().length, targets: config.targets.length, slack: config.slack.mode }, 'ready');
+    },
+    stop: () => lifecycle.stop(),
+  };
+}
+
+/** Counts what came in by the webhook, duplicates too: they leave no event. */
+function counted(metrics: Metrics, operations: Operations): Operations {
+  return {
+    ...operations,
+    async receiveAlerts(notification) {
+      const receipt = await operations.receiveAlerts(notification);
+      metrics.observeAlerts(receipt);
+      return receipt;
+    },
+  };
+}
+
+async function lookFirst(exporter: Exporter, firstLook: { seen: boolean }, log: Log): Promise<void> {
+  try {
+    await exporter.start();
+  } catch (error) {
+    log.error({ error }, 'the exporter cannot start');
+  }
+  firstLook.seen = true;
+}
+
+/** The metrics as the listener serves them: a scrape right after the start waits for the exporter's first look. */
+function scrapeOf(metrics: Metrics, clock: Clock, firstLook: { readonly seen: boolean }): NonNullable<Parameters<typeof createHttpServer>[0]['metrics']> {
+  return {
+    contentType: metrics.contentType,
+    observeRequest: (request) => metrics.observeRequest(request),
+    async text() {
+      const until = clock.now() + FIRST_LOOK_MS;
+      while (!firstLook.seen && clock.now() < until) await waitUntil(clock, clock.now() + 50);
+      return metrics.text();
+    },
+  };
+}
+
+function consoleOf(options: AppOptions & { readonly clock: Clock }, url: () => string): Console {
+  return createConsole({
+    clock: options.clock,
+    log: options.log,
+    osUser: userInfo().username,
+    isLocal: isFromThisMachine,
+    onLink: (path) => options.onConsoleLink?.(`${url()}${path}`),
+  });
+}
+
+interface ListenerParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly operations: Operations;
+  readonly console: Console | undefined;
+  readonly metrics: NonNullable<Parameters<typeof createHttpServer>[0]['metrics']>;
+  readonly slackRoutes: HttpPlugin | undefined;
+}
+
+function listenerOf({ config, clock, log, operations, console, metrics, slackRoutes }: ListenerParts): Promise<HttpServer> {
+  const { alertmanager } = config;
+  const auth = alertmanager.kind === 'bearer' ? { bearerToken: alertmanager.token } : alertmanager.kind === 'basic' ? { basic: { username: alertmanager.username, password: alertmanager.password } } : {};
+  const plugins: HttpPlugin[] = [alertmanagerRoutes({ operations, auth, log })];
+  if (console !== undefined) plugins.push(console.routes);
+  if (slackRoutes !== undefined) plugins.push(slackRoutes);
+  return createHttpServer({
+    listen: config.http,
+    operations,
+    authenticate: createAuthentication({ apiKeys: config.auth.apiKeys, authenticators: console === undefined ? [] : [console.authenticator] }),
+    clock,
+    log,
+    version: VERSION,
+    metrics,
+    plugins,
+  });
+}

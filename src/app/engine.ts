@@ -1,0 +1,84 @@
+/** The engine with all that it stands on, and the incidents that start its runs. */
+import type { Clock } from '#kernel/clock.ts';
+import type { Ids } from '#kernel/ids.ts';
+import type { Log } from '#kernel/log.ts';
+import { redactJson } from '#kernel/redact.ts';
+import { credentialRoles, type Config } from '#config/config.ts';
+import type { Journal } from '#engine/ports.ts';
+import { createClaims } from '#engine/runtime/claims.ts';
+import { createEngine, type Engine } from '#engine/runtime/engine.ts';
+import { createKillSwitch, type KillSwitch } from '#engine/runtime/kill-switch.ts';
+import { createLedger } from '#engine/runtime/ledger.ts';
+import { createRevisions } from '#engine/runtime/revisions.ts';
+import type { RunLink } from '#incidents/ports.ts';
+import { incidentRunKey } from '#operations/runs.ts';
+import type { Policy } from '#policy/model.ts';
+import type { AnyStep } from '#step-kit/index.ts';
+import type { RunbookLibrary } from './runbook-library.ts';
+import type { Targets } from './targets.ts';
+
+export interface EngineParts {
+  readonly config: Config;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly runbooks: RunbookLibrary;
+  readonly steps: ReadonlyMap<string, AnyStep>;
+  readonly targets: Targets;
+  policy(): Policy;
+}
+
+export function wireEngine(parts: EngineParts): { readonly engine: Engine; readonly killSwitch: KillSwitch } {
+  const { config, journal, clock, ids, log, runbooks, steps, targets } = parts;
+  const killSwitch = createKillSwitch({ journal, clock });
+  const engine = createEngine({
+    journal,
+    clock,
+    ids,
+    log,
+    runbooks,
+    steps,
+    systems: targets,
+    policy: parts.policy,
+    credentialRoles: credentialRoles(config.auth),
+    redact: redactJson,
+    killSwitch,
+    claims: createClaims(),
+    ledger: createLedger({ journal, clock }),
+    revisions: createRevisions({ journal, runbooks }),
+  });
+  return { engine, killSwitch };
+}
+
+/** How incidents start their run and tell it about its alert. */
+export function linkRuns(engine: Engine, runbooks: RunbookLibrary): RunLink {
+  return {
+    async ensureRun(incident) {
+      const runbook = runbooks.get(incident.runbook);
+      if (runbook === undefined) return undefined;
+      const started = await engine.startRun({
+        runbook,
+        target: incident.target,
+        trigger: { kind: 'alert', requester: 'alertmanager' },
+        incidentId: incident.id,
+        inputs: defaultInputs(runbook.inputs),
+        dryRun: false,
+        alert: incident.alert,
+        idempotencyKey: incidentRunKey(incident.id),
+      });
+      // The key is the incident's own, so a conflict cannot be another's; the run that exists is the one.
+      return started.ok ? started.runId : undefined;
+    },
+    async alertChanged(runId, alert) {
+      await engine.change<never>(runId, 'alertmanager', (run) => {
+        if (run.ended !== undefined || (run.alert.resolved === alert.resolved && run.alert.firing === alert.firing)) return { events: [] };
+        return { events: [{ type: 'AlertChanged', data: { alert } }] };
+      });
+    },
+  };
+}
+
+function defaultInputs(fields: readonly { readonly name: string; readonly default?: string | number | boolean | readonly string[] }[]): Record<string, string | number | boolean | readonly string[]> {
+  return Object.fromEntries(fields.flatMap((field) => (field.default === undefined ? [] : [[field.name, field.default] as const])));
+}
