@@ -1,0 +1,49 @@
+import { basename } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { loadConfig } from '#config/load.ts';
+import { readText } from './tree.ts';
+
+const CONFIG_FOLDER = '/etc/runbook-bot';
+const SECRETS_FOLDER = '/run/secrets/runbook-bot';
+
+/** The file system of the container: what compose.yaml mounts, and a secret for each name below the secrets' folder. */
+function loadInContainer() {
+  return loadConfig({
+    env: { RUNBOOK_BOT_CONFIG: `${CONFIG_FOLDER}/runbook-bot.yaml` },
+    cwd: '/app',
+    readFile: (path) => {
+      if (path.startsWith(`${SECRETS_FOLDER}/`)) return { ok: true, text: `a-secret-of-${basename(path)}-0123456789abcdef\n`, worldReadable: false };
+      if (path.startsWith(`${CONFIG_FOLDER}/`)) return { ok: true, text: readText(`deploy/${basename(path)}`), worldReadable: false };
+      return { ok: false, missing: true, because: 'it does not exist' };
+    },
+  });
+}
+
+const Deployment = z.object({
+  spec: z.object({
+    replicas: z.literal(1),
+    strategy: z.object({ type: z.literal('Recreate') }),
+    template: z.object({ spec: z.object({ containers: z.tuple([z.object({ volumeMounts: z.array(z.object({ mountPath: z.string() })) })]) }) }),
+  }),
+});
+const Compose = z.object({ services: z.object({ 'runbook-bot': z.object({ volumes: z.array(z.string()) }) }) });
+
+describe('what deploy/ gives to users', () => {
+  it('is a configuration with a policy that the bot accepts without a warning', () => {
+    const loaded = loadInContainer();
+    expect(loaded).toMatchObject({ ok: true, warnings: [], config: { http: { host: '0.0.0.0', port: 8080 }, runbooksDir: '/app/runbooks' } });
+  });
+
+  it('is mounted where it is read, with Docker Compose and on Kubernetes', () => {
+    const [, deployment] = parseAllDocuments(readText('deploy/kubernetes.yaml')).map((document): unknown => document.toJS());
+    const mounts = Deployment.parse(deployment).spec.template.spec.containers[0].volumeMounts.map((mount) => mount.mountPath);
+    expect(mounts).toEqual(expect.arrayContaining(['/data', CONFIG_FOLDER, SECRETS_FOLDER]));
+    const volumes = Compose.parse(parse(readText('compose.yaml'))).services['runbook-bot'].volumes.join(' ');
+    expect(volumes).toContain(`deploy/runbook-bot.yaml:${CONFIG_FOLDER}/runbook-bot.yaml`);
+    expect(volumes).toContain(`deploy/policy.yaml:${CONFIG_FOLDER}/policy.yaml`);
+    expect(volumes).toContain(`:${SECRETS_FOLDER}`);
+    expect(readText('Dockerfile')).toContain(`RUNBOOK_BOT_CONFIG=${CONFIG_FOLDER}/runbook-bot.yaml`);
+  });
+});
