@@ -7,15 +7,15 @@ import type { ItemEnd } from '#step-kit/index.ts';
 import type { DlqEntry } from './records.ts';
 
 /** The gateway's consumer waits this long for an acknowledgement before a message is delivered again. */
-export const ECHO_WINDOW_MS = 10 * 60_000;
+const ECHO_WINDOW_MS = 10 * 60_000;
 
 /** Whether an entry that is back after it was taken out is an echo of the one taken out: same reason, and soon after. */
-export function isEcho(back: DlqEntry, before: { readonly reasonCode: string; readonly takenOutMs: number }): boolean {
+function isEcho(back: DlqEntry, before: { readonly reasonCode: string; readonly takenOutMs: number }): boolean {
   return back.reasonCode === before.reasonCode && back.createdAtMs <= before.takenOutMs + ECHO_WINDOW_MS;
 }
 
 /** By the state of the new job, in Cordum's words. An unfamiliar state is not taken for an end, nor for a start. */
-export function endOfState(state: string): ItemEnd {
+function endOfState(state: string): ItemEnd {
   switch (state) {
     case 'SUCCEEDED':
       return 'done';
@@ -38,7 +38,7 @@ export function endOfState(state: string): ItemEnd {
   }
 }
 
-export interface Ended {
+interface Ended {
   readonly end: ItemEnd;
   /** The old entry is in the DLQ again, and that means nothing. */
   readonly echo: boolean;

@@ -78,7 +78,7 @@ function headersOf(call: HttpCall, options: TransportOptions): Record<string, st
 }
 
 /** A principal's id as Cordum's audit trail will show it: letters, digits and a few signs; all else becomes `_`. */
-export function headerSafe(principal: string): string {
+function headerSafe(principal: string): string {
   return principal.replace(/[^A-Za-z0-9._:@/+-]/g, '_').slice(0, 128);
 }
 

@@ -19,7 +19,7 @@ export interface Judgement {
 export type Seen<T> = { readonly seen: 'yes'; readonly value: T } | { readonly seen: 'gone' } | { readonly seen: 'no'; readonly because: string };
 
 /** Cordum keeps a job's input for 24 hours; a retry after that dispatches the job without any input. */
-export const RETRY_WINDOW_MS = 24 * 3_600_000;
+const RETRY_WINDOW_MS = 24 * 3_600_000;
 /** A time further ahead than this means that two clocks disagree, so no age can be told. */
 const MOST_SKEW_MS = 10 * 60_000;
 /** Who signs results of jobs that no worker answered. The gateway signs so for every dead-lettered job. */

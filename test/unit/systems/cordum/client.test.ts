@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Secret } from '#kernel/secret.ts';
-import { createCordumClient, segmentOf } from '#systems/cordum/client.ts';
+import { segmentOf } from '#systems/cordum/calls.ts';
+import { createCordumClient } from '#systems/cordum/client.ts';
 import { MOST_ANSWER_BYTES } from '#systems/cordum/transport.ts';
 import { API_KEY, type Replay, startReplay } from '../../../kit/cordum-replay.ts';
 
