@@ -66,7 +66,7 @@ describe('every test', () => {
   });
 
   it('is found by vitest: it ends with .test.ts, and lies in a folder that vitest.config.ts names', () => {
-    const tests = globSync('test/**/*.{test,spec}.*', { cwd: PROJECT }).filter((file) => !file.startsWith('test/fixtures/'));
+    const tests = globSync('test/**/*.{test,spec}.{ts,mts,js,mjs}', { cwd: PROJECT }).filter((file) => !file.startsWith('test/fixtures/'));
     expect(tests.filter((file) => !/^test\/(?:unit|contract|scenarios|architecture|integration)\/.*\.test\.ts$/.test(file))).toEqual([]);
   });
 });
