@@ -1,4 +1,4 @@
-/** The HTTP surface over a fake door, with a key of alice (human) and one of robot (automation). */
+/** The HTTP surface over a fake door, with a key of alice and one of robot. */
 import { silentLog } from '#kernel/log.ts';
 import type { Log } from '#kernel/log.ts';
 import { Secret } from '#kernel/secret.ts';
@@ -30,7 +30,7 @@ export async function createTestHttp(options: Partial<HttpServerOptions> & { aut
     authenticate: createAuthentication({
       apiKeys: [
         { key: new Secret(ALICE_KEY), principal: 'alice', roles: ['oncall'] },
-        { key: new Secret(ROBOT_KEY), principal: 'robot', roles: [], kind: 'automation' },
+        { key: new Secret(ROBOT_KEY), principal: 'robot', roles: [] },
       ],
       authenticators,
     }),

@@ -9,8 +9,6 @@ export interface ApiKey {
   /** The principal's id. */
   readonly principal: string;
   readonly roles: readonly string[];
-  /** Automation never approves. Default: `human`. */
-  readonly kind?: Principal['kind'];
 }
 
 /**
@@ -70,7 +68,7 @@ function refuse(because: string): Authentication {
 
 function principalOf(apiKey: ApiKey, request: IncomingMessage): Principal {
   const via = request.headers['user-agent']?.startsWith(CLI_AGENT) === true ? 'cli' : 'api';
-  return { id: apiKey.principal, kind: apiKey.kind ?? 'human', roles: apiKey.roles, via };
+  return { id: apiKey.principal, kind: 'human', roles: apiKey.roles, via };
 }
 
 /**

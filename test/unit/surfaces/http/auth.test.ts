@@ -100,14 +100,14 @@ describe('an API key', () => {
     expect(answer.body).not.toContain('guess');
   });
 
-  it('hands the principal with its roles to the operation, and its kind', async () => {
+  it('hands the principal with its roles to the operation, and how it came', async () => {
     http = await createTestHttp();
     const decide = (headers: Record<string, string>) => http?.app.inject({ method: 'POST', url: `/api/v1/approvals/${APPROVAL_ID}/decisions`, headers, payload: DECISION });
     await decide(ALICE);
     await decide({ 'x-api-key': ROBOT_KEY, 'user-agent': 'runbook-bot-cli/1' });
     expect(http.operations.callsOf('decide').map(([principal]) => principal)).toEqual([
       { id: 'alice', kind: 'human', roles: ['oncall'], via: 'api' },
-      { id: 'robot', kind: 'automation', roles: [], via: 'cli' },
+      { id: 'robot', kind: 'human', roles: [], via: 'cli' },
     ]);
   });
 

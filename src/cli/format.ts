@@ -1,0 +1,47 @@
+/** Text for a terminal. Everything that came from outside passes through `visible`. */
+import type { Json } from '#kernel/json.ts';
+import { formatDuration } from '#kernel/duration.ts';
+
+/**
+ * Control characters would move the cursor, change colours or hide text from the person who is about to approve it;
+ * marks of writing direction would reorder it. They are shown as escapes.
+ */
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+export function visible(text: string): string {
+  return text.replaceAll(INVISIBLE, (char) => (char === '\n' ? '\\n' : char === '\t' ? '\\t' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`));
+}
+
+/** A value in one line: text as it is, anything else as JSON. */
+export function inline(value: Json): string {
+  return visible(typeof value === 'string' ? value : value === null ? '-' : JSON.stringify(value));
+}
+
+/** Rows as columns of equal width, two blanks apart; the last column is left ragged. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  return rows.map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  ').trimEnd()).join('\n');
+}
+
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return columns([head, ...rows.map((row) => row.map(visible))]);
+}
+
+/** How long something took, or takes until now. Both times ISO 8601. */
+export function lasted(from: string | null, to: string | null, nowMs: number): string {
+  if (from === null) return '-';
+  const ms = (to === null ? nowMs : Date.parse(to)) - Date.parse(from);
+  return Number.isFinite(ms) ? formatDuration(Math.max(0, ms)) || '0s' : '-';
+}
+
+export function ago(at: string, nowMs: number): string {
+  return `${lasted(at, null, nowMs)} ago`;
+}
+
+/** Until a time, or that it has passed. */
+export function until(at: string, nowMs: number): string {
+  const ms = Date.parse(at) - nowMs;
+  if (!Number.isFinite(ms)) return '-';
+  return ms > 0 ? `in ${formatDuration(ms)}` : `${formatDuration(-ms)} ago`;
+}

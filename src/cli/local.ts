@@ -1,0 +1,31 @@
+/** Commands that build the bot, or parts of it, in this process. `app` implements them: only it may construct. */
+
+export interface LocalOptions {
+  /** `--config`. Undefined: RUNBOOK_BOT_CONFIG, ./runbook-bot.yaml, the embedded defaults. */
+  readonly config: string | undefined;
+  readonly json: boolean;
+  /** Answers: stdout. Ends the line. */
+  readonly out: (text: string) => void;
+  /** Everything else: stderr. Ends the line. */
+  readonly note: (text: string) => void;
+}
+
+/** 0 done, 1 failed, 2 wrong usage. */
+export type ExitCode = 0 | 1 | 2;
+
+export interface LocalCommands {
+  /** Resolves when the bot has stopped. */
+  start(options: LocalOptions): Promise<ExitCode>;
+  lint(path: string | undefined, options: LocalOptions): Promise<ExitCode>;
+  /** Runs the cases of runbooks. */
+  test(path: string | undefined, options: LocalOptions): Promise<ExitCode>;
+  auditVerify(options: LocalOptions): Promise<ExitCode>;
+  doctor(options: LocalOptions): Promise<ExitCode>;
+  reference(options: LocalOptions): Promise<ExitCode>;
+  demo(options: DemoOptions): Promise<ExitCode>;
+}
+
+export interface DemoOptions extends LocalOptions {
+  /** Play the human too. */
+  readonly yes: boolean;
+}
