@@ -98,7 +98,7 @@ async function handleClick(options: InboundOptions, body: unknown): Promise<void
   const click = clickSchema.safeParse(body);
   if (!click.success) return unreadable(options.log, 'click');
   const to: Whereto = { userId: click.data.user.id, channel: click.data.container?.channel_id ?? click.data.channel?.id ?? null, responseUrl: click.data.response_url ?? null };
-  await answer(options, senderOf(click.data), to, (principal) => onClick(options.world, principal, click.data));
+  await serve(options, senderOf(click.data), to, (principal) => onClick(options.world, principal, click.data));
 }
 
 async function handleSubmission(options: InboundOptions, body: unknown): Promise<void> {
@@ -106,7 +106,7 @@ async function handleSubmission(options: InboundOptions, body: unknown): Promise
   if (!submission.success) return unreadable(options.log, 'form');
   let channel: string | null = null;
   const to = (): Whereto => ({ userId: submission.data.user.id, channel, responseUrl: null });
-  await answer(options, senderOf(submission.data), to, async (principal) => {
+  await serve(options, senderOf(submission.data), to, async (principal) => {
     const outcome = await onSubmission(options.world, principal, submission.data);
     channel = outcome.channel;
     return outcome;
@@ -117,11 +117,11 @@ async function handleSlash(options: InboundOptions, body: unknown): Promise<void
   const slash = slashSchema.safeParse(body);
   if (!slash.success) return unreadable(options.log, 'command');
   const to: Whereto = { userId: slash.data.user_id, channel: slash.data.channel_id ?? null, responseUrl: slash.data.response_url ?? null };
-  await answer(options, slashSender(slash.data), to, async (principal) => ({ say: await onSlash(options.world.operations, principal, slash.data.text, slash.data.trigger_id ?? null) }));
+  await serve(options, slashSender(slash.data), to, async (principal) => ({ say: await onSlash(options.world.operations, principal, slash.data.text, slash.data.trigger_id ?? null) }));
 }
 
 /** Nothing is done for who cannot be identified, and whoever asked is told how it ended. */
-async function answer(options: InboundOptions, sender: Sender, to: Whereto | (() => Whereto), work: (principal: Parameters<typeof onClick>[1]) => Promise<Outcome>): Promise<void> {
+async function serve(options: InboundOptions, sender: Sender, to: Whereto | (() => Whereto), work: (principal: Parameters<typeof onClick>[1]) => Promise<Outcome>): Promise<void> {
   const { people, replies, refresh, log } = options;
   const say = (text: string): Promise<void> => replies.tell(typeof to === 'function' ? to() : to, text);
   const known = await people.identify(sender);

@@ -17,7 +17,7 @@ export interface Replies {
 
 export interface RepliesOptions {
   readonly api: SlackApi;
-  /** Another place than slack.com, as configured: its host may be answered as well. */
+  /** Where Slack is, as configured: its host may be answered as well. */
   readonly apiUrl?: string;
   readonly log: Log;
 }
@@ -58,7 +58,7 @@ export function createReplies({ api, apiUrl, log }: RepliesOptions): Replies {
 function isAnswerable(text: string, ownHost: string | undefined): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
-  return ownHost === undefined ? url.protocol === 'https:' && SLACK_HOOKS.test(url.host) : url.host === ownHost;
+  return (url.protocol === 'https:' && SLACK_HOOKS.test(url.host)) || url.host === ownHost;
 }
 
 function sections(words: string): readonly Block[] {

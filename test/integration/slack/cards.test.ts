@@ -123,7 +123,7 @@ describe('cards in Slack', () => {
     workspace.failAll(undefined);
     await until(async () => (await workspace.cards()).length === 3, clock, 1_000);
     await clock.advance(120_000);
-    expect((await workspace.cards()).map((card) => card.text).sort()).toEqual(['Trouble 0: open', 'Trouble 1: open', 'Trouble 2: open']);
+    expect((await workspace.cards()).map((card) => card.text).toSorted()).toEqual(['Trouble 0: open', 'Trouble 1: open', 'Trouble 2: open']);
   });
 
   it('leaves Slack alone for as long as a 429 says', async () => {

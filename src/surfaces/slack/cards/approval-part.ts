@@ -1,5 +1,5 @@
 import type { ApprovalView, PlanView } from '#engine/model/views.ts';
-import { canonicalJson, shortDigest } from '#kernel/digest.ts';
+import { shortDigest } from '#kernel/digest.ts';
 import type { Json } from '#kernel/json.ts';
 import { ACTIONS, approvalValue } from './actions.ts';
 import { button, confirmation, context, section, type Block, type Button, type Part } from './blocks.ts';
@@ -20,7 +20,7 @@ export function pendingApproval(approval: ApprovalView): readonly Part[] {
 
 /** What was decided: by whom, when, on which plan. */
 export function decidedApproval(approval: ApprovalView): readonly Block[] {
-  const digest = `plan \`${escaped(shortDigest(approval.plan.digest), 8)}\``;
+  const digest = `plan \`${escaped(shortDigest(approval.plan.digest), 12)}\``;
   const lines = decisionsOf(approval).map((line) => `${line}, ${digest}`);
   if (approval.because !== null) lines.push(escaped(approval.because, 300));
   return lines.length === 0 ? [] : [context(mrkdwn(lines.join('\n')))];
@@ -31,7 +31,7 @@ function termsOf(approval: ApprovalView): string {
   const who = `${approvers === 1 ? 'one approver' : `${approvers} different people`} from ${roles.slice(0, 5).map((role) => escaped(role, 40)).join(', ') || 'nobody: no role is named'}`;
   const not = excluded.length === 0 ? '' : `, but not ${excluded.slice(0, 5).map(person).join(', ')}`;
   const lines = [
-    `Tier *${approval.tier}* on ${escaped(approval.target, 60)} · asked for by ${person(approval.requester)} · plan \`${escaped(shortDigest(approval.plan.digest), 8)}\` · open until ${moment(approval.expiresAt)}`,
+    `Tier *${approval.tier}* on ${escaped(approval.target, 60)} · asked for by ${person(approval.requester)} · plan \`${escaped(shortDigest(approval.plan.digest), 12)}\` · open until ${moment(approval.expiresAt)}`,
     `Needs ${who}${not}.`,
     ...decisionsOf(approval),
   ];
@@ -58,7 +58,7 @@ export function planLine(change: PlanView['changes'][number]): string {
 }
 
 function valueText(value: Json): string {
-  return inert(typeof value === 'string' ? value : canonicalJson(value), 60);
+  return inert(typeof value === 'string' ? value : JSON.stringify(value), 60);
 }
 
 function remarksOf(approval: ApprovalView): readonly Block[] {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ApprovalView, EffectView, InputFieldView, OfferView } from '#engine/model/views.ts';
 import { shortDigest } from '#kernel/digest.ts';
+import type { Json } from '#kernel/json.ts';
 import { MODALS } from './actions.ts';
 import { planExtract } from './approval-part.ts';
 import { context, LABEL_MAX, METADATA_MAX, MODAL_TITLE_MAX, OPTION_MAX, OPTIONS_MAX, section, type Block, type InputElement, type Modal, type Option } from './blocks.ts';
@@ -78,7 +79,7 @@ function fieldInput(field: InputFieldView, at: number): Block {
 }
 
 function fieldElement(field: InputFieldView, actionId: string): InputElement {
-  if (field.type === 'bool') return choice(actionId, ['true', 'false'], field.default === null ? [] : [String(field.default)], false);
+  if (field.type === 'bool') return choice(actionId, ['true', 'false'], defaultsOf(field), false);
   if (field.options !== null && field.options.length > 0) return choice(actionId, field.options, defaultsOf(field), field.type === 'list');
   if (field.type === 'int' || field.type === 'double') {
     const base = { type: 'number_input', action_id: actionId, is_decimal_allowed: field.type === 'double' } as const;
@@ -102,9 +103,10 @@ function choice(actionId: string, choices: readonly string[], chosen: readonly s
   return initial[0] === undefined ? base : { ...base, initial_option: initial[0] };
 }
 
+/** Defaults are texts, numbers or switches, or a list of texts; anything else is no default. */
 function defaultsOf(field: InputFieldView): readonly string[] {
-  if (field.default === null) return [];
-  return Array.isArray(field.default) ? field.default.map(String) : [String(field.default)];
+  const all: readonly Json[] = Array.isArray(field.default) ? field.default : [field.default];
+  return all.filter((value) => typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean').map(String);
 }
 
 function reasonInput(label: string): Block {

@@ -1,3 +1,4 @@
+import { isId } from '#kernel/ids.ts';
 import type { ApprovalView, IncidentView, RunView } from '#engine/model/views.ts';
 
 /** What one card is about: an incident with its runs, or a run that no incident stands behind. */
@@ -24,8 +25,8 @@ export function hasEnded(run: RunView): boolean {
 
 /** The page of the console about this subject. */
 export function consoleUrl(subject: Subject, options: CardOptions): string | undefined {
-  if (options.baseUrl === undefined) return undefined;
-  const path = subject.incident === null ? `runs/${encodeURIComponent(subject.id)}` : `incidents/${encodeURIComponent(subject.id)}`;
+  if (options.baseUrl === undefined || !isId(subject.id)) return undefined;
+  const path = subject.incident === null ? `runs/${subject.id}` : `incidents/${subject.id}`;
   const url = `${options.baseUrl.replace(/\/+$/, '')}/#/${path}`;
   return url.length <= 3_000 ? url : undefined;
 }

@@ -23,18 +23,19 @@ const BLANK = '–';
 const CUT = '…';
 /** Keeps the letters on both sides apart for Slack's parser, and is not seen. */
 const WORD_JOINER = '\u2060';
-/** Long enough for any place on a card; a 64 KB label is cut before the slow work begins. */
-const LONGEST_READ = 20_000;
+const MARKS = new Set('@:*_~`');
+/** A 64 KB label is cut to this many times its place before the slow work begins; what is not seen is dropped after that. */
+const READ_FACTOR = 3;
 
 /** One line of visible characters. `<` becomes `‹`: nothing that Slack could read as the start of a mention or link is left. */
 export function inert(text: string, max: number): string {
-  const visible = shorten(text, LONGEST_READ).toWellFormed().replace(UNSEEN, ' ').replaceAll('<', '‹').replace(/\s+/gu, ' ').trim();
+  const visible = shorten(text, max * READ_FACTOR).toWellFormed().replace(UNSEEN, ' ').replaceAll('<', '‹').replace(/\s+/gu, ' ').trim();
   return shorten(visible === '' ? BLANK : visible, max);
 }
 
 /** The same, keeping the line breaks. */
 export function inertLines(text: string, max: number): string {
-  const visible = shorten(text, LONGEST_READ).toWellFormed().replace(UNSEEN_BUT_LINES, ' ').replaceAll('<', '‹').trim();
+  const visible = shorten(text, max * READ_FACTOR).toWellFormed().replace(UNSEEN_BUT_LINES, ' ').replaceAll('<', '‹').trim();
   return shorten(visible === '' ? BLANK : visible, max);
 }
 
@@ -48,12 +49,17 @@ export function mrkdwn(text: string): Mrkdwn {
 }
 
 /**
- * Outside text inside mrkdwn and in a message's `text`, where emphasis, emoji and mentions would be parsed. The three characters that
- * Slack reserves are escaped as its formatting guide says (docs.slack.dev, "Escaping text").
+ * Outside text inside mrkdwn and in a message's `text`, where emphasis, emoji and mentions would be parsed. The characters that Slack
+ * reserves are escaped as its formatting guide says (docs.slack.dev, "Escaping text"). `max` holds for what comes out.
  */
 export function escaped(text: string, max: number): string {
-  const quiet = inert(text, max).replaceAll('&', '&amp;').replaceAll('>', '&gt;');
-  return quiet.replace(/[@:*_~`]/g, (mark) => `${mark}${WORD_JOINER}`);
+  let out = '';
+  for (const char of inert(text, max)) {
+    const safe = char === '&' ? '&amp;' : char === '>' ? '&gt;' : MARKS.has(char) ? `${char}${WORD_JOINER}` : char;
+    if (out.length + safe.length > max - CUT.length) return `${out}${CUT}`;
+    out += safe;
+  }
+  return out;
 }
 
 /** A person of Slack as a mention, anybody else as inert text. */
