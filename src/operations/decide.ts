@@ -1,5 +1,5 @@
 /** Deciding on an approval: the one place where a human's yes or no enters the journal. */
-import type { Change } from '#engine/runtime/run-actor.ts';
+import type { Change } from '#engine/runtime/actor.ts';
 import type { RunEvent } from '#engine/model/events.ts';
 import type { ApprovalState, RunState } from '#engine/model/state.ts';
 import { approvalView } from '#engine/model/view.ts';

@@ -2,7 +2,7 @@
 import { capacityCap } from '#policy/caps.ts';
 import { waveSizes } from '#language/waves.ts';
 import type { OfferRule, Runbook, Waves } from '#language/runbook.ts';
-import type { Facts, Move, Next } from './decide.ts';
+import type { Facts, Move, Next } from './move.ts';
 import type { RunEvent } from './events.ts';
 import { effectKey } from './scope.ts';
 import type { ApprovalState, EffectState, RunState, WaveState } from './state.ts';

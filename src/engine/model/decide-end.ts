@@ -1,7 +1,7 @@
 /** Whether the run is over, and how it stands until then. */
 import type { Runbook } from '#language/runbook.ts';
 import { failedStop } from './decide-steps.ts';
-import type { Facts, Next } from './decide.ts';
+import type { Facts, Next } from './move.ts';
 import { scopeOf } from './scope.ts';
 import type { RunState } from './state.ts';
 import type { OfferStatus, RunStatus } from './views.ts';

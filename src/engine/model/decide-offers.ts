@@ -1,6 +1,6 @@
 /** Offers up to the redemption of their approval: planning, expiry, withdrawal, and the second computation of the plan. */
 import type { Runbook } from '#language/runbook.ts';
-import type { Facts, Move, Next } from './decide.ts';
+import type { Facts, Move, Next } from './move.ts';
 import type { RunEvent } from './events.ts';
 import type { ApprovalState, OfferState, RunState } from './state.ts';
 

@@ -1,7 +1,7 @@
 /** Read steps: what can start, what is tried again, and the diagnosis once all have ended. */
 import { evaluateFindings, evaluateOffer } from '#language/diagnose.ts';
 import type { Runbook, StepNode } from '#language/runbook.ts';
-import type { Facts, Move, Next } from './decide.ts';
+import type { Facts, Move, Next } from './move.ts';
 import type { RunEvent } from './events.ts';
 import { scopeOf } from './scope.ts';
 import type { RunState } from './state.ts';

@@ -10,7 +10,8 @@ import { foldRun } from '../model/evolve.ts';
 import type { RunState } from '../model/state.ts';
 import type { IndexEntry } from '../ports.ts';
 import { indexOf } from './index-of.ts';
-import { createRunActor, type Change, type RunActor } from './run-actor.ts';
+import type { Change, RunActor } from './actor.ts';
+import { createRunActor } from './run-actor.ts';
 import type { World } from './world.ts';
 
 /** Idle runs that stay in memory; the journal has the rest. About 100 KB each when they hold a DLQ listing. */

@@ -1,7 +1,8 @@
 /** The index entries of a run and its approvals: what lists show, and when it must be looked at again. */
 import type { JsonObject } from '#kernel/json.ts';
 import type { Runbook } from '#language/runbook.ts';
-import { decide, type Facts } from '../model/decide.ts';
+import { decide } from '../model/decide.ts';
+import type { Facts } from '../model/move.ts';
 import type { RunState } from '../model/state.ts';
 import { summaryOf } from '../model/view.ts';
 import type { IndexEntry } from '../ports.ts';

@@ -1,12 +1,12 @@
 /** Does one move and records its outcome. */
 import type { Runbook } from '#language/runbook.ts';
-import type { Move } from '../model/decide.ts';
+import type { Move } from '../model/move.ts';
 import { applyEffect } from './effect.ts';
 import { computePlan } from './plan.ts';
 import { probeEffect } from './probe.ts';
 import { redeem } from './redeem.ts';
 import { runStep } from './read-step.ts';
-import type { RunActor } from './run-actor.ts';
+import type { RunActor } from './actor.ts';
 import { verifyAll, watchWave } from './watch.ts';
 import type { World } from './world.ts';
 

@@ -5,11 +5,13 @@
  */
 import type { Runbook } from '#language/runbook.ts';
 import { frozenAt, nextFreezeBoundary } from '#policy/freeze.ts';
-import { decide, type Facts, type Move } from '../model/decide.ts';
+import { decide } from '../model/decide.ts';
+import type { Facts, Move } from '../model/move.ts';
 import { foldRun } from '../model/evolve.ts';
 import type { RunEvent } from '../model/events.ts';
 import type { RunState } from '../model/state.ts';
 import type { NewEvent, Recorded } from '../ports.ts';
+import type { Change, RunActor } from './actor.ts';
 import { indexOf } from './index-of.ts';
 import { perform } from './perform.ts';
 import type { World } from './world.ts';
@@ -20,25 +22,6 @@ const CONFLICTS_MAX = 20;
 const STORE_RETRY_MS = 1_000;
 /** A decision that never settles is a bug; this many rounds of events in one go are not reached by any runbook. */
 const ROUNDS_MAX = 10_000;
-
-/** Either the events to append, or the reason why there are none. */
-export type Change<Refusal> = { readonly events: readonly RunEvent[] } | { readonly refused: Refusal };
-
-export interface RunActor {
-  readonly id: string;
-  /** The newest durable state. Undefined when there is no such run. */
-  read(): Promise<{ readonly run: RunState; readonly runbook: Runbook | undefined } | undefined>;
-  /** Appends what `make` says for the newest state. Rejects when the journal cannot store. Returns the refusal, if any. */
-  change<Refusal>(actor: string, make: (run: RunState) => Change<Refusal>): Promise<{ readonly ok: true; readonly run: RunState } | { readonly ok: false; readonly refused: Refusal }>;
-  /** As `change`, by the bot itself, and it does not give up while the journal cannot store. */
-  record(make: (run: RunState) => readonly RunEvent[]): Promise<void>;
-  /** Looks at the run and does what is next. */
-  poke(): void;
-  busy(): boolean;
-  /** Starts nothing more; aborts reads; resolves when effects under way have their outcome. */
-  stop(): Promise<void>;
-  abort(): void;
-}
 
 export function createRunActor(world: World, id: string, onIdle: () => void): RunActor {
   const { journal, clock } = world;

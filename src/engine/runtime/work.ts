@@ -6,7 +6,7 @@ import { isWrite, type AppliedItem, type Tier, type WriteStep } from '#step-kit/
 import { effectsOf, ruleOf } from '../model/decide-apply.ts';
 import { scopeOf } from '../model/scope.ts';
 import type { ApprovalState, OfferState, RunState } from '../model/state.ts';
-import type { RunActor } from './run-actor.ts';
+import type { RunActor } from './actor.ts';
 import type { World } from './world.ts';
 
 export interface Work {
