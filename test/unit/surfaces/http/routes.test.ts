@@ -79,6 +79,8 @@ describe('reads', () => {
       const answer = await get(url);
       expect([answer.statusCode, answer.json<{ code: string }>().code], url).toEqual([404, 'not-found']);
     }
+    // What cannot be an id is not even looked up.
+    expect(http.operations.calls.map(({ args }) => args[0])).toEqual(['inc_00000000000000000000000009', 'run_00000000000000000000000009', 'run_00000000000000000000000009']);
   });
 });
 
