@@ -31,7 +31,7 @@ export const caseShape = z.strictObject({
     /** All findings, in the order of the runbook. `say` is a part of the sentence, `exactly` the whole. */
     findings: z.array(z.strictObject({ severity: z.enum(['info', 'warning', 'critical']), say: z.string().optional(), exactly: z.string().optional(), recommends: z.string().optional() })).optional(),
     noFindings: z.boolean().optional(),
-    /** Parts of all sentences on what could not be seen. None is expected when this is left out. */
+    /** Parts of the sentences on what could not be seen; together they must name all of them. None is expected when this is left out. */
     unknowns: z.array(z.string()).default([]),
     offers: z.record(z.string(), offerExpectation).default({}),
     done: z.boolean().optional(),

@@ -27,8 +27,9 @@ export function runCases({ runbook, file, text }: { readonly runbook: Runbook; r
   const results: CaseResult[] = [];
   if (source !== undefined) {
     for (const [i, value] of listOf(source, problems).entries()) {
+      const before = problems.diagnostics.length;
       const shape = readShape(caseShape, value, [i], source, problems);
-      if (shape === undefined || !isSound(shape, runbook, [i], source, problems)) continue;
+      if (shape === undefined || problems.diagnostics.length > before || !isSound(shape, runbook, [i], source, problems)) continue;
       results.push(checkCase(runbook, shape, reached));
     }
   }

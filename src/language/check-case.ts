@@ -1,7 +1,8 @@
+import { canonicalJson } from '#kernel/digest.ts';
 import { type Json, type JsonObject, toJson } from '#kernel/json.ts';
 import type { OfferExpectation, RunbookCase } from './case-shape.ts';
 import { type Diagnosis, evaluateFindings, evaluateHalt, evaluateOffer } from './diagnose.ts';
-import type { OfferRule, Runbook } from './runbook.ts';
+import type { InputField, OfferRule, Runbook } from './runbook.ts';
 import type { Scope } from './template.ts';
 import { waveSizes } from './waves.ts';
 
@@ -86,13 +87,11 @@ function findingFailures(given: RunbookCase, diagnosis: Diagnosis): string[] {
     }
     failures.push(...left.map((found) => `did not expect the finding "${found.severity}: ${found.say}"`));
   }
-  const unseen = [...diagnosis.unknowns];
-  for (const want of expect.unknowns) {
-    const at = unseen.findIndex((unknown) => unknown.includes(want));
-    if (at < 0) failures.push(`expected "${want}" among what is unknown, found ${show(diagnosis.unknowns)}`);
-    else unseen.splice(at, 1);
-  }
-  failures.push(...unseen.map((unknown) => `did not expect "${unknown}"`));
+  const { unknowns } = diagnosis;
+  const missed = expect.unknowns.filter((want) => !unknowns.some((unknown) => unknown.includes(want)));
+  failures.push(...missed.map((want) => `expected "${want}" among what is unknown, found ${show(unknowns)}`));
+  const stray = unknowns.filter((unknown) => !expect.unknowns.some((want) => unknown.includes(want)));
+  failures.push(...stray.map((unknown) => `did not expect "${unknown}"`));
   return failures;
 }
 
@@ -122,10 +121,11 @@ function offerFailures(offer: OfferRule, expected: OfferExpectation, scope: Scop
 /** An offer with a form has no input before the form is filled in, so it is looked at only with `inputs`. */
 function inputFailures(offer: OfferRule, expected: OfferExpectation, scope: Scope): string[] {
   if (offer.inputs.length > 0 && expected.inputs === undefined) return expected.with === undefined ? [] : ['it has a form: say under "inputs" how it is filled in'];
-  const stray = Object.keys(expected.inputs ?? {}).find((name) => !offer.inputs.some((input) => input.name === name));
-  if (stray !== undefined) return [`it has no input "${stray}"`];
+  const given = (expected.inputs ?? {}) as JsonObject;
+  const wrong = formProblems(offer, given, scope);
+  if (wrong.length > 0) return wrong;
   const defaults = Object.fromEntries(offer.inputs.flatMap((input) => (input.default === undefined ? [] : [[input.name, input.default]])));
-  const inputs = { ...(scope['inputs'] as JsonObject), ...defaults, ...(expected.inputs as JsonObject | undefined) };
+  const inputs = { ...(scope['inputs'] as JsonObject), ...defaults, ...given };
   const value = offer.with.evaluate({ ...scope, inputs });
   if (!value.ok) return [value.because];
   const failures = refusal(offer.uses.input.safeParse(value.value)).map((why) => `its step refuses the input: ${why}`);
@@ -134,6 +134,36 @@ function inputFailures(offer: OfferRule, expected: OfferExpectation, scope: Scop
     if (!same(got, want)) failures.push(`expected "${key}" to be ${JSON.stringify(want)}, got ${JSON.stringify(got)}`);
   }
   return failures;
+}
+
+/** A form as a person could have filled it in; the operations refuse any other before an expression sees it. */
+function formProblems(offer: OfferRule, given: JsonObject, scope: Scope): string[] {
+  const stray = Object.keys(given).filter((name) => !offer.inputs.some((input) => input.name === name));
+  const problems = stray.map((name) => `there is no input "${name}"`);
+  for (const input of offer.inputs) {
+    const value = Object.hasOwn(given, input.name) ? given[input.name] : input.default;
+    if (value === undefined) {
+      if (input.required) problems.push(`input ${input.name}: a value is needed`);
+    } else if (!isOfType(input, value)) problems.push(`input ${input.name}: expected a value of type ${input.type}`);
+    else problems.push(...strayChoices(input, value, scope));
+  }
+  return problems;
+}
+
+function isOfType(input: InputField, value: Json): boolean {
+  if (input.type === 'list') return Array.isArray(value) && (value as readonly Json[]).every((each) => typeof each === 'string');
+  if (input.type === 'int') return Number.isSafeInteger(value);
+  return typeof value === ({ string: 'string', double: 'number', bool: 'boolean' } as const)[input.type];
+}
+
+function strayChoices(input: InputField, value: Json, scope: Scope): string[] {
+  const { options } = input;
+  const known = options === undefined || !('evaluate' in options) ? options : options.evaluate(scope);
+  if (known === undefined) return [];
+  if ('ok' in known && !known.ok) return [`input ${input.name}: its options: ${known.because}`];
+  const choices = ('ok' in known ? known.value : known) as readonly Json[];
+  const stray = (Array.isArray(value) ? (value as readonly Json[]) : [value]).filter((each) => !choices.includes(each));
+  return stray.map((each) => `input ${input.name}: "${String(each)}" is none of its options`);
 }
 
 function doneFailures(runbook: Runbook, given: RunbookCase, scope: Scope): string[] {
@@ -145,11 +175,5 @@ function doneFailures(runbook: Runbook, given: RunbookCase, scope: Scope): strin
 }
 
 function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(sorted(toJson(a))) === JSON.stringify(sorted(toJson(b)));
-}
-
-function sorted(value: Json): Json {
-  if (Array.isArray(value)) return (value as readonly Json[]).map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value as JsonObject).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, each]) => [key, sorted(each)]));
+  return canonicalJson(toJson(a)) === canonicalJson(toJson(b));
 }

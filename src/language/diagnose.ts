@@ -1,6 +1,9 @@
 import type { Json } from '#kernel/json.ts';
+import { scan } from './expressions/scan.ts';
 import type { FindingRule, OfferRule, Runbook, Waves } from './runbook.ts';
 import type { Evaluated, Scope, Template } from './template.ts';
+
+const LONGEST_SUBJECT = 120;
 
 /** What a finding says, once its condition holds. The same shape as the engine's `FindingRecord`. */
 export interface Found {
@@ -20,11 +23,12 @@ export type Opened = { readonly open: true; readonly title: string; readonly nee
 /** Evaluates every finding over what the steps have seen. The engine and the runbook's cases both come through here. */
 export function evaluateFindings(runbook: Runbook, scope: Scope): Diagnosis {
   const findings: Found[] = [];
-  const unknowns: string[] = [];
+  const untold = new Map<string, string[]>();
   for (const rule of runbook.findings) {
     const holds = condition(rule.if, scope);
     if (!holds.ok) {
-      unknowns.push(`cannot tell whether ${subject(rule.if, rule.say)}: ${reason(holds.because)}`);
+      const why = reason(holds.because);
+      untold.set(why, [...(untold.get(why) ?? []), subject(rule)]);
       continue;
     }
     if (holds.value !== true) continue;
@@ -33,7 +37,7 @@ export function evaluateFindings(runbook: Runbook, scope: Scope): Diagnosis {
     const say = said.ok ? text(said.value) : `${rule.say.text} (${said.because})`;
     findings.push(rule.recommends === undefined ? { severity: rule.severity, say } : { severity: rule.severity, say, recommends: rule.recommends });
   }
-  return { findings, unknowns: [...new Set(unknowns)] };
+  return { findings, unknowns: [...untold].map(([why, subjects]) => `cannot tell whether ${together(subjects)}: ${why}`) };
 }
 
 /** Whether an offer is made. One whose condition cannot be told is not. */
@@ -62,10 +66,20 @@ function condition(template: Template, scope: Scope): Evaluated {
   return holds;
 }
 
-/** A sentence without expressions names the finding best; else its condition does. */
-function subject(condition: Template, say: Template): string {
-  if (!say.text.includes('${{')) return `"${say.text.replace(/\s+/g, ' ').trim()}"`;
-  return condition.text.replace(/^\s*\$\{\{|\}\}\s*$/g, '').replace(/\s+/g, ' ').trim();
+/** A finding is best known by its sentence, with gaps where it has expressions; one without words by its condition. */
+function subject(rule: FindingRule): string {
+  const scanned = scan(rule.say.text);
+  const said = scanned.ok ? scanned.pieces.map((piece) => (piece.kind === 'text' ? piece.text : '…')).join('') : rule.say.text;
+  const words = (/\p{L}/u.test(said) ? said : rule.if.text).replace(/\s+/g, ' ').trim();
+  return `"${words.length > LONGEST_SUBJECT ? `${words.slice(0, LONGEST_SUBJECT - 1)}…` : words}"`;
+}
+
+/** One step that failed hides many findings: they share a sentence, or a card would hold nothing else. */
+function together(subjects: readonly string[]): string {
+  const [first = '', second, ...others] = subjects;
+  if (second === undefined) return first;
+  if (others.length === 0) return `${first} or ${second}`;
+  return `${first}, ${second} or ${others.length} other finding${others.length === 1 ? '' : 's'}`;
 }
 
 function reason(because: string): string {

@@ -49,7 +49,7 @@ export class Problems {
 
   /** In the order of the file. */
   sorted(): Diagnostic[] {
-    return [...this.diagnostics].sort((a, b) => a.line - b.line || a.column - b.column);
+    return this.diagnostics.toSorted((a, b) => a.line - b.line || a.column - b.column);
   }
 }
 

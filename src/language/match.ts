@@ -7,7 +7,7 @@ export type ParsedMatcher = { readonly ok: true; readonly matcher: Matcher } | {
 
 /** The first runbook, by name, one of whose triggers matches these labels. The same answer whatever the order of the list. */
 export function matchRunbook(runbooks: readonly Runbook[], labels: Readonly<Record<string, string>>): Runbook | undefined {
-  const byName = [...runbooks].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const byName = runbooks.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return byName.find((runbook) => checkMatch(runbook.triggers, labels));
 }
 

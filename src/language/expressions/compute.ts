@@ -65,7 +65,8 @@ function isIn(element: unknown, holder: unknown, budget: Budget, textOf: TextOf)
   if (holder === null) throw new CannotTell(`${textOf(1)} is null`);
   if (Array.isArray(holder)) return holder.some((each) => equals(element, each, budget));
   if (holder instanceof Map) return holder.has(element);
-  return typeof holder === 'object' && typeof element === 'string' && Object.hasOwn(holder, element);
+  if (typeof holder !== 'object' || holder === undefined) throw new CannotTell(`${textOf(1)} is not a list`);
+  return typeof element === 'string' && Object.hasOwn(holder, element);
 }
 
 /** Deep equality; an int equals a double of the same value, as JSON has one kind of number. */

@@ -8,7 +8,7 @@ const LIMITS = { maxAstNodes: 1_000, maxDepth: 40, maxListElements: 200, maxMapE
 /**
  * The CEL library. It parses, and its functions and operators compute on scalars. Checking and walking are ours: its types
  * know no fields behind a nullable value or inside `has()`, and its evaluation has no budget
- * (docs/decisions/expressions-are-checked-and-walked-here.md).
+ * (docs/decisions/0006).
  */
 export const cel = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false, limits: LIMITS });
 

@@ -83,7 +83,7 @@ describe('whatever the expression, checking and evaluating end', () => {
 });
 
 describe('whatever the matcher', () => {
-  it('it is read or refused, and matching never throws', () => {
+  it('ends in a matcher or a refusal, and matching never throws', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 40 }), fc.dictionary(fc.string(), fc.string()), (text, labels) => {
         const parsed = parseMatcher(text);

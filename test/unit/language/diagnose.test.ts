@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { formatDiagnostic } from '#language/diagnostic.ts';
+import { evaluateFindings, evaluateHalt, evaluateOffer } from '#language/diagnose.ts';
+import { loadRunbook } from '#language/load.ts';
+import type { OfferRule, Runbook } from '#language/runbook.ts';
+import type { Scope } from '#language/template.ts';
+import { entry } from './expressions/kit.ts';
+import { STEPS } from './steps.ts';
+
+const GOOD = readFileSync(new URL('../../fixtures/runbooks/shop-dlq.yaml', import.meta.url), 'utf8');
+
+function load(text: string): Runbook {
+  const { runbook, diagnostics } = loadRunbook({ file: 'shop-dlq.yaml', text, steps: STEPS });
+  if (runbook === undefined) throw new Error(diagnostics.map(formatDiagnostic).join('\n'));
+  return runbook;
+}
+
+const RUNBOOK = load(GOOD);
+const RETRY = RUNBOOK.offers[0] as OfferRule;
+const WAVE = { index: 1, size: 20, done: 20, returned: 0, failed: 0, unknown: 0 };
+
+function scope(steps: Record<string, unknown>): Scope {
+  return { alert: { firing: true, resolved: false, labels: {}, annotations: {}, startsAt: '' }, inputs: {}, target: 'prod', steps: steps as never };
+}
+
+const TRIAGED = { output: { byReason: [{ code: 'max_scheduling_retries', count: 11, jobs: [] }], safe: [entry('j1'), entry('j2')] } };
+
+describe('findings', () => {
+  it('say what holds, and recommend', () => {
+    expect(evaluateFindings(RUNBOOK, scope({ triage: TRIAGED, jobs: { output: { items: [{ state: 'lost' }] } } }))).toEqual({
+      findings: [
+        { severity: 'warning', say: '2 entries never reached a worker.', recommends: 'retry' },
+        { severity: 'critical', say: 'A job was lost' },
+      ],
+      unknowns: [],
+    });
+  });
+
+  it('name what could not be seen, and conclude nothing from it', () => {
+    expect(evaluateFindings(RUNBOOK, scope({ triage: TRIAGED, jobs: { failed: 'timeout: no answer within 30s' } }))).toEqual({
+      findings: [{ severity: 'warning', say: '2 entries never reached a worker.', recommends: 'retry' }],
+      unknowns: ['cannot tell whether "A job was lost": step jobs failed (timeout: no answer within 30s)'],
+    });
+  });
+
+  it('share one sentence when one step hides many of them', () => {
+    const many = GOOD.replace('offers:', Array.from({ length: 5 }, (_, i) => `  - { if: '\${{ steps.jobs.output.items.size() > ${i} }}', severity: info, say: 'Sign ${i} of \${{ target }}' }\n`).join('') + 'offers:');
+    const { unknowns } = evaluateFindings(load(many), scope({ triage: { output: { byReason: [], safe: [] } }, jobs: { skipped: 'its condition does not hold' } }));
+    expect(unknowns).toEqual(['cannot tell whether "A job was lost", "Sign 0 of …" or 4 other findings: step jobs was skipped (its condition does not hold)']);
+  });
+
+  it('stand even when their sentence lacks a number', () => {
+    const text = GOOD.replace('say: A job was lost', 'say: "Lost on ${{ alert.labels.pod }}"');
+    const { findings } = evaluateFindings(load(text), scope({ triage: { output: { byReason: [], safe: [] } }, jobs: { output: { items: [{ state: 'lost' }] } } }));
+    expect(findings).toEqual([{ severity: 'critical', say: 'Lost on ${{ alert.labels.pod }} (cannot tell: alert.labels has no "pod")' }]);
+  });
+});
+
+describe('offers', () => {
+  it('open with their title when their condition holds', () => {
+    expect(evaluateOffer(RETRY, scope({ triage: TRIAGED }))).toEqual({ open: true, title: 'Retry the 2 safe entries', needsInputs: false });
+  });
+
+  it('stay closed, with the reason, when it does not hold or cannot be told', () => {
+    expect(evaluateOffer(RETRY, scope({ triage: { output: { byReason: [], safe: [] } } }))).toEqual({ open: false, because: 'its condition does not hold' });
+    expect(evaluateOffer(RETRY, scope({ triage: { failed: 'unreachable: refused' } }))).toEqual({ open: false, because: 'cannot tell: step triage failed (unreachable: refused)' });
+    expect(evaluateOffer(RETRY, scope({}))).toEqual({ open: false, because: 'cannot tell: step triage has not run' });
+  });
+});
+
+describe('the check between waves', () => {
+  it('follows the condition of the runbook', () => {
+    expect(evaluateHalt(RETRY.waves, { ...WAVE, done: 18, returned: 2 }, scope({}))).toEqual({ halted: false });
+    expect(evaluateHalt(RETRY.waves, { ...WAVE, done: 17, returned: 3 }, scope({}))).toEqual({ halted: true });
+  });
+
+  it('halts without one when more than a tenth is not done', () => {
+    const { halt: _, ...waves } = RETRY.waves;
+    expect(evaluateHalt(waves, { ...WAVE, done: 18, unknown: 2 }, scope({}))).toEqual({ halted: false });
+    expect(evaluateHalt(waves, { ...WAVE, done: 17, failed: 3 }, scope({}))).toEqual({ halted: true });
+  });
+
+  it('halts when it cannot be told', () => {
+    const text = GOOD.replace('wave.returned > wave.size * 0.1', 'wave.returned > steps.entries.output.total');
+    expect(evaluateHalt((load(text).offers[0] as OfferRule).waves, WAVE, scope({}))).toEqual({ halted: true, because: 'cannot tell: step entries has not run' });
+  });
+});
