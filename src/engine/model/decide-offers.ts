@@ -21,7 +21,7 @@ export function decideOffers(run: RunState, runbook: Runbook, facts: Facts): Nex
     const ended = endOfApproval(approval, over, facts);
     if (ended !== undefined) events.push(ended);
     else {
-      dueAt = Math.min(dueAt, approval.expiresAt);
+      dueAt = Math.min(dueAt, approval.expiresAt, overAt(run, runbook));
       if (approval.status === 'approved') moves.push({ id: `redeem:${approval.id}`, do: 'redeem', approval: approval.id });
     }
   }
@@ -36,7 +36,14 @@ function openApproval(run: RunState, offer: OfferState): ApprovalState | undefin
   return approval?.status === 'pending' || approval?.status === 'approved' ? approval : undefined;
 }
 
-function endOfApproval(approval: ApprovalState, over: string | undefined, facts: Facts): RunEvent | undefined {
+/** What ends an approval that is still open, now. Asked once more in the very append that would redeem it. */
+export function whatEnds(run: RunState, runbook: Runbook, approval: ApprovalState, facts: Standing): RunEvent | undefined {
+  return endOfApproval(approval, whyNoMore(run, runbook, facts), facts);
+}
+
+type Standing = Pick<Facts, 'now' | 'killSwitch' | 'freeze'>;
+
+function endOfApproval(approval: ApprovalState, over: string | undefined, facts: Standing): RunEvent | undefined {
   if (approval.expiresAt <= facts.now) return { type: 'ApprovalExpired', data: { approval: approval.id } };
   if (over !== undefined) return { type: 'ApprovalWithdrawn', data: { approval: approval.id, because: over } };
   if (facts.freeze !== undefined) return { type: 'ApprovalWithdrawn', data: { approval: approval.id, because: `a change freeze is on: ${facts.freeze.reason}` } };
@@ -45,9 +52,13 @@ function endOfApproval(approval: ApprovalState, over: string | undefined, facts:
 }
 
 /** Why no offer of this run may be pending any longer. An apply that has begun is another matter: it finishes. */
-function whyNoMore(run: RunState, runbook: Runbook, facts: Facts): string | undefined {
+function whyNoMore(run: RunState, runbook: Runbook, facts: Standing): string | undefined {
   if (run.cancel !== undefined) return `the run was cancelled by ${run.cancel.by}`;
   if (run.trigger.kind === 'alert' && run.alert.resolved) return 'the alert has resolved';
-  if (run.startedAt + runbook.done.withinMs <= facts.now) return 'the time of the run is over';
+  if (overAt(run, runbook) <= facts.now) return 'the time of the run is over';
   return undefined;
+}
+
+function overAt(run: RunState, runbook: Runbook): number {
+  return run.startedAt + runbook.done.withinMs;
 }

@@ -159,7 +159,10 @@ const CHANGES: Changes = {
   },
   ApprovalApproved: (s, d) => settle(s, d.approval, 'approved', 'approved'),
   ApprovalDenied: (s, d) => settle(s, d.approval, 'denied', 'denied', `denied by ${d.by}${d.reason === null ? '' : `: ${d.reason}`}`),
-  ApprovalExpired: (s, d) => settle(s, d.approval, 'expired', 'expired', 'nobody decided in time'),
+  ApprovalExpired: (s, d) => {
+    const approved = approvalOf(s, d.approval).status === 'approved';
+    settle(s, d.approval, 'expired', 'expired', approved ? 'it was approved, but could not begin in time' : 'nobody decided in time');
+  },
   ApprovalWithdrawn: (s, d) => settle(s, d.approval, 'withdrawn', 'withdrawn', d.because),
   ApprovalRedeemed: (s, d) => {
     const approval = settle(s, d.approval, 'redeemed', 'applying');
@@ -227,7 +230,8 @@ const CHANGES: Changes = {
     const approval = approvalOf(s, d.approval);
     approval.verified = { outcome: d.outcome, say: d.say };
     const offer = offerOf(s, approval.offer);
-    offer.status = d.outcome === 'failed' ? 'failed' : approval.halted === undefined ? 'done' : 'halted';
+    // Unknown is never healthy, and a change of which nothing was sent is not done: both may be planned again.
+    offer.status = approval.halted !== undefined && d.outcome !== 'failed' ? 'halted' : d.outcome === 'passed' ? 'done' : 'failed';
     offer.because = approval.halted ?? d.say;
   },
   UndoOffered: (s, d) => {

@@ -41,7 +41,7 @@ const SAY: Say = {
   DecisionRecorded: (d) => `${d.principal} said ${d.decision} to digest ${shortDigest(d.digest)} by ${d.via}${d.reason === null ? '' : `: ${d.reason}`}.`,
   ApprovalApproved: () => 'Approved. The plan is computed again before the first effect.',
   ApprovalDenied: (d) => `Denied by ${d.by}.`,
-  ApprovalExpired: () => 'The approval expired: nobody decided in time.',
+  ApprovalExpired: () => 'The approval expired.',
   ApprovalWithdrawn: (d) => `The approval was withdrawn: ${d.because}.`,
   ApprovalRedeemed: (d) => `Nothing has moved: applying, approved by ${d.approvedBy.join(' and ')}.`,
   WaveStarted: (d) => `Wave ${d.index + 1}: ${d.items.length} items.`,

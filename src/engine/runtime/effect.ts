@@ -6,18 +6,22 @@ import { waitUntil } from '#kernel/clock.ts';
 import { isTransient, type Failure, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { toJson } from '#kernel/json.ts';
+import { capacityCap } from '#policy/caps.ts';
 import { nextSlot } from '#policy/rate.ts';
 import type { Item, WriteStep } from '#step-kit/index.ts';
 import type { RunEvent } from '../model/events.ts';
 import { effectKey } from '../model/scope.ts';
 import type { ApprovalState, RunState } from '../model/state.ts';
 import { contextFor, limited, stepTimeoutMs } from './call.ts';
-import { tidy, tidyItem } from './plan.ts';
+import type { Slot } from './ledger.ts';
+import { tidy, tidyItem, tidyText } from './plan.ts';
 import { sameItem } from './redeem.ts';
 import { approvalOf, approvedStep, stateOf, type Work } from './work.ts';
 
 /** Tries of a call (or of its re-check) that certainly did not land: a refused connection, a 429. */
 const TRIES_MAX = 3;
+/** What one effect returned, as JSON text: a few ids and a time. */
+const RESULT_CHARS_MAX = 64 * 1024;
 /** Wait before the next such try, ms; doubles each time. */
 const TRY_AGAIN_MS = 1_000;
 
@@ -27,27 +31,39 @@ export async function applyEffect(work: Work, approvalId: string, itemKey: strin
   const item = approval.plan.items.find((planned) => planned.key === itemKey);
   if (item === undefined || approval.halted !== undefined) return;
   const step = approvedStep(work, approval);
-  if (!(await turn(work, run, step))) return;
-  const moved = await recheck(work, run, approval, step, item);
-  if (mustNotWrite(work)) return;
-  if (moved !== undefined) {
-    await work.actor.record((now) => (isOpen(now, approvalId, itemKey) ? [{ type: 'EffectSkipped', data: { approval: approvalId, item: itemKey, wave, because: moved } }] : []));
+  const slot = await turn(work, run, step);
+  if (slot === undefined) return;
+  let intent: string | undefined;
+  try {
+    intent = await intend(work, run, approval, step, item, wave);
+  } finally {
+    slot.release();
+  }
+  if (intent === undefined) return;
+  const outcome = await call(work, run, approval, step, item, intent);
+  if (!outcome.ok && outcome.failure.landed !== 'no') {
+    work.world.log.warn({ run: run.id, effect: intent, failure: outcome.failure }, 'the answer of a write was lost; probing');
     return;
   }
-  const key = effectKey(approvalId, itemKey);
+  await recordOutcome(work, intent, outcome);
+}
+
+/** Looks at the item once more and writes the intent. Its key; undefined when nothing may be sent. */
+async function intend(work: Work, run: RunState, approval: ApprovalState, step: WriteStep, item: Item, wave: number): Promise<string | undefined> {
+  const moved = await recheck(work, run, approval, step, item);
+  if (mustNotWrite(work)) return undefined;
+  if (moved !== undefined) {
+    await work.actor.record((now) => (isOpen(now, approval.id, item.key) ? [{ type: 'EffectSkipped', data: { approval: approval.id, item: item.key, wave, because: moved } }] : []));
+    return undefined;
+  }
+  const key = effectKey(approval.id, item.key);
   let won = false;
   await work.actor.record((now) => {
     // The append at the version that this was decided on is the fence: whoever loses it does not call.
-    won = isOpen(now, approvalId, itemKey) && !mustNotWrite(work);
-    return won ? [{ type: 'EffectIntended', data: { key, approval: approvalId, item: itemKey, wave, target: now.target, uses: step.name } }] : [];
+    won = isOpen(now, approval.id, item.key) && !mustNotWrite(work);
+    return won ? [{ type: 'EffectIntended', data: { key, approval: approval.id, item: item.key, wave, target: now.target, uses: step.name } }] : [];
   });
-  if (!won || !(await intended(work, key))) return;
-  const outcome = await call(work, run, approval, step, item, key);
-  if (!outcome.ok && outcome.failure.landed !== 'no') {
-    work.world.log.warn({ run: run.id, effect: key, failure: outcome.failure }, 'the answer of a write was lost; probing');
-    return;
-  }
-  await recordOutcome(work, key, outcome);
+  return won && (await intended(work, key)) ? key : undefined;
 }
 
 /** Records an outcome unless there is one already. */
@@ -55,9 +71,15 @@ export async function recordOutcome(work: Work, key: string, outcome: Result<Jso
   const how = learnt === undefined ? {} : { learnt };
   await work.actor.record((now): RunEvent[] => {
     if (now.effects.get(key)?.status !== 'intended') return [];
-    if (outcome.ok) return [{ type: 'EffectSucceeded', data: { key, result: work.world.redact(outcome.value) as JsonObject, ...how } }];
+    if (outcome.ok) return [{ type: 'EffectSucceeded', data: { key, result: resultOf(work, outcome.value), ...how } }];
     return [{ type: 'EffectFailed', data: { key, failure: tidy(work, outcome.failure), ...how } }];
   });
+}
+
+/** What an effect returned, as it is kept. The change has been made, so an answer that is too large must not stop its record. */
+function resultOf(work: Work, result: JsonObject): JsonObject {
+  const { length } = JSON.stringify(result);
+  return length > RESULT_CHARS_MAX ? { cut: `the answer had ${length} characters` } : (work.world.redact(result) as JsonObject);
 }
 
 /** Whether our intent is durable. `record` gives up only when the process is stopping, and then nothing may be sent. */
@@ -75,38 +97,43 @@ function mustNotWrite(work: Work): boolean {
   return work.signal.aborted || work.world.killSwitch.state().on;
 }
 
-/** Waits until the rate of this step on this target has room. `false`: stopped meanwhile. */
-async function turn(work: Work, run: RunState, step: WriteStep): Promise<boolean> {
+/** Waits until the rate of this step on this target has room, and takes the place. Undefined: stopped meanwhile. */
+async function turn(work: Work, run: RunState, step: WriteStep): Promise<Slot | undefined> {
   const { world } = work;
   const limits = [step.rate, world.policy().limits.rates[step.name]].filter((rate) => rate !== undefined);
   for (;;) {
-    if (mustNotWrite(work)) return false;
+    if (mustNotWrite(work)) return undefined;
     const now = world.clock.now();
-    const at = Math.max(now, ...limits.map((rate) => nextSlot(world.ledger.intents(run.target, step.name), rate, now)));
-    if (at <= now) return true;
+    const history = world.ledger.intents(run.target, step.name);
+    const at = Math.max(now, ...limits.map((rate) => nextSlot(history, rate, now)));
+    if (at <= now) return world.ledger.reserve(run.target, step.name);
     // Short naps, so that the kill switch and a cancel are noticed while the rate makes us wait.
     await waitUntil(world.clock, Math.min(at, now + TRY_AGAIN_MS), work.signal);
     const current = (await work.actor.read())?.run;
-    if (current?.cancel !== undefined) return false;
+    if (current?.cancel !== undefined) return undefined;
   }
 }
 
 /** Why the item must be left alone, or undefined when it is still as it was approved. What cannot be told is left alone. */
 async function recheck(work: Work, run: RunState, approval: ApprovalState, step: WriteStep, item: Item): Promise<string | undefined> {
-  const plan = await patiently(work, () =>
+  const plan = await patiently(work, () => true, () =>
     limited(work.world.clock, { what: `the re-check of ${item.title}`, timeoutMs: stepTimeoutMs(step), outer: work.signal }, (signal) =>
       step.plan(approval.plan.input, { ...contextFor(work.world, run.target, signal), only: item.key }),
     ),
   );
   if (!plan.ok) return `it could not be looked at again: ${tidy(work, plan.failure).message}`;
   const now = plan.value.items.find((candidate) => candidate.key === item.key);
-  if (now === undefined) return ['it no longer qualifies', ...(plan.value.notes ?? []).map((note) => String(work.world.redact(note)))].join(': ');
+  if (now === undefined) return tidyText(work, ['it no longer qualifies', ...(plan.value.notes ?? [])].join(': '));
+  const { capacity } = plan.value;
+  // Waves count what they take; only a fresh look knows how much serves now.
+  if (capacity !== undefined && capacityCap(capacity, work.world.policy().limits.capacityMax) < 1) return `taking it would go below the floor: ${capacity.total} serve and ${capacity.floor} must be left`;
   return sameItem(tidyItem(work, now), item) ? undefined : 'it has changed since it was approved';
 }
 
 function call(work: Work, run: RunState, approval: ApprovalState, step: WriteStep, item: Item, key: string): Promise<Result<JsonObject>> {
   const { world } = work;
-  return patiently(work, async (): Promise<Result<JsonObject>> => {
+  // A write is tried again only when it is certain that the last try did nothing.
+  return patiently(work, (failure) => failure.landed === 'no', async (): Promise<Result<JsonObject>> => {
     if (mustNotWrite(work)) return { ok: false, failure: { reason: 'refused', message: 'the kill switch is on: nothing was sent', landed: 'no' } };
     const answer = await limited(world.clock, { what: step.name, timeoutMs: stepTimeoutMs(step), outer: work.signal, landed: 'maybe' }, (signal) =>
       step.apply(item, approval.plan.input, { ...contextFor(world, run.target, signal), idempotencyKey: key, approvedBy: approval.approvedBy ?? 'unknown', runId: run.id }),
@@ -115,15 +142,11 @@ function call(work: Work, run: RunState, approval: ApprovalState, step: WriteSte
   });
 }
 
-/** Again, after a while, when it is certain that the call did nothing and the trouble may pass. */
-async function patiently<T>(work: Work, attempt: () => Promise<Result<T>>): Promise<Result<T>> {
+/** Again, after a while, when that is harmless and the trouble may pass. */
+async function patiently<T>(work: Work, harmless: (failure: Failure) => boolean, attempt: () => Promise<Result<T>>): Promise<Result<T>> {
   for (let tries = 1; ; tries += 1) {
     const result = await attempt();
-    if (result.ok || tries >= TRIES_MAX || work.signal.aborted || !mayRepeat(result.failure)) return result;
+    if (result.ok || tries >= TRIES_MAX || work.signal.aborted || !isTransient(result.failure) || !harmless(result.failure)) return result;
     await waitUntil(work.world.clock, work.world.clock.now() + TRY_AGAIN_MS * 2 ** (tries - 1), work.signal);
   }
-}
-
-function mayRepeat(failure: Failure): boolean {
-  return isTransient(failure) && failure.landed !== 'maybe';
 }

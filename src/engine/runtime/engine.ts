@@ -20,6 +20,8 @@ const IDLE_KEPT_MAX = 64;
 const BUSY_MAX = 32;
 /** How often the index is asked for runs that are due, ms: a timer of a run that is not in memory fires at most this late. */
 const SWEEP_EVERY_MS = 1_000;
+/** Applies under way whose items are claimed again at start, read at a time. */
+const CLAIMS_BATCH = 100;
 /** Effects under way get this long to come back at shutdown, ms; then their calls are cut off and probed at the next start. */
 const DRAIN_MS = 10_000;
 
@@ -53,12 +55,13 @@ export function createEngine(world: World): Engine {
   /** In order of last use. */
   const actors = new Map<string, RunActor>();
   const starting = new Map<string, Promise<Started>>();
+  let started = false;
   let stopping = false;
   let cancelSweep = (): void => undefined;
 
   const actorOf = (id: string): RunActor => {
     const known = actors.get(id);
-    const actor = known ?? createRunActor(world, id, () => trim());
+    const actor = known ?? createRunActor(world, id, { onIdle: () => trim(), mayAct: () => started });
     actors.delete(id);
     actors.set(id, actor);
     return actor;
@@ -127,6 +130,19 @@ export function createEngine(world: World): Engine {
     return { ok: true, runId, created: true };
   };
 
+  /** An apply that an earlier process began holds its items from the first moment, also while it pauses or waits for a person. */
+  const holdClaims = async (): Promise<void> => {
+    let before: string | undefined;
+    for (;;) {
+      const rows = await journal.query({ kind: 'approval', open: true, key: 'redeemed', limit: CLAIMS_BATCH, ...(before === undefined ? {} : { before }) });
+      for (const { id, summary } of rows) {
+        await actorOf(String(summary['runId'])).read();
+        before = id;
+      }
+      if (rows.length < CLAIMS_BATCH) return;
+    }
+  };
+
   world.killSwitch.onSwitch(() => {
     for (const actor of actors.values()) actor.poke();
   });
@@ -134,7 +150,11 @@ export function createEngine(world: World): Engine {
   return {
     async start() {
       await world.killSwitch.load();
-      await world.ledger.load();
+      const { breaker, loop } = world.policy().limits;
+      await world.ledger.load(Math.max(breaker.withinMs, loop.withinMs));
+      await holdClaims();
+      // Who asks for something before this is stored, and acted on from here.
+      started = true;
       await sweep();
       sweepOn();
     },

@@ -26,7 +26,8 @@ export function indexOf(run: RunState, runbook: Runbook | undefined, facts: Fact
       kind: 'approval',
       id: approval.id,
       stream,
-      open: approval.status === 'pending',
+      // Undecided, or being carried out: the next process must know of it at once.
+      open: run.ended === undefined && (approval.status === 'pending' || approval.status === 'approved' || (approval.status === 'redeemed' && approval.verified === undefined)),
       key: approval.status,
       summary: { runId: run.id, offerId: approval.offer, status: approval.status, tier: approval.tier, title: approval.title, expiresAt: approval.expiresAt },
     });
@@ -37,7 +38,8 @@ export function indexOf(run: RunState, runbook: Runbook | undefined, facts: Fact
 /** With anything left to do it is due at once, so that a restart takes it up; else at the time that it waits for. */
 function dueAtOf(run: RunState, runbook: Runbook | undefined, facts: Facts): number | undefined {
   if (run.ended !== undefined) return undefined;
-  if (runbook === undefined) return facts.now;
+  // Without its runbook only a person can bring it on, by settling what is unknown.
+  if (runbook === undefined) return [...run.effects.values()].some((effect) => effect.status === 'unknown') ? undefined : facts.now;
   const next = decide(run, runbook, facts);
   return next.events.length > 0 || next.moves.length > 0 ? facts.now : next.dueAt;
 }

@@ -2,8 +2,8 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { Journal, Recorded } from '../ports.ts';
 
-/** The longest window that any limit looks back over. */
-const WINDOW_MS = 3_600_000;
+/** Rates look back this far, whatever the policy says of the breakers. */
+const RATE_WINDOW_MS = 3_600_000;
 /** Events read at a time when the window is rebuilt at start. */
 const READ_BATCH = 1_000;
 /** Forgotten entries are swept out when this many have come in. */
@@ -17,25 +17,33 @@ export interface Applied {
   readonly verified: 'passed' | 'failed' | 'unknown' | undefined;
 }
 
+/** A place within the rate, from the moment that it was free until its intent is written or given up. */
+export interface Slot {
+  release(): void;
+}
+
 export interface Ledger {
-  /** Reads the last window of the journal, then follows it. */
-  load(): Promise<void>;
-  /** When effects of this step were intended on this target, oldest first, ms. */
+  /** Reads the last window of the journal, then follows it. `windowMs`: what the breakers look back over. */
+  load(windowMs?: number): Promise<void>;
+  /** When effects of this step were intended on this target, ms. Places that are taken count as intended now. */
   intents(target: string, uses: string): readonly number[];
+  reserve(target: string, uses: string): Slot;
   /** Redeemed approvals and verdicts within the window. */
   applies(): readonly Applied[];
 }
 
 export function createLedger({ journal, clock }: { journal: Journal; clock: Clock }): Ledger {
   const intents = new Map<string, number[]>();
+  const reserved = new Map<string, number>();
   let applies: Applied[] = [];
+  let appliesWindowMs = RATE_WINDOW_MS;
   let seen = 0;
 
   const take = (event: Recorded): void => {
     const { target, uses } = event.data;
     if (typeof target !== 'string' || typeof uses !== 'string') return;
     if (event.type === 'EffectIntended') {
-      const key = `${target}\n${uses}`;
+      const key = keyOf(target, uses);
       const times = intents.get(key) ?? [];
       times.push(event.at);
       intents.set(key, times);
@@ -46,14 +54,15 @@ export function createLedger({ journal, clock }: { journal: Journal; clock: Cloc
     if (seen % SWEEP_EVERY === 0) sweep();
   };
   const sweep = (): void => {
-    const since = clock.now() - WINDOW_MS;
-    applies = applies.filter((entry) => entry.at >= since);
+    const since = clock.now() - RATE_WINDOW_MS;
+    applies = applies.filter((entry) => entry.at >= clock.now() - appliesWindowMs);
     for (const [key, times] of intents) intents.set(key, times.filter((at) => at >= since));
   };
 
   return {
-    async load() {
-      let position = await journal.positionBefore(clock.now() - WINDOW_MS);
+    async load(windowMs = RATE_WINDOW_MS) {
+      appliesWindowMs = Math.max(windowMs, RATE_WINDOW_MS);
+      let position = await journal.positionBefore(clock.now() - appliesWindowMs);
       for (;;) {
         const batch = await journal.readAll(position, READ_BATCH);
         for (const event of batch) take(event);
@@ -66,7 +75,26 @@ export function createLedger({ journal, clock }: { journal: Journal; clock: Cloc
         for (const event of events) if (event.position > after) take(event);
       });
     },
-    intents: (target, uses) => intents.get(`${target}\n${uses}`) ?? [],
+    intents(target, uses) {
+      const written = intents.get(keyOf(target, uses)) ?? [];
+      const taken = reserved.get(keyOf(target, uses)) ?? 0;
+      return taken === 0 ? written : [...written, ...new Array<number>(taken).fill(clock.now())];
+    },
+    reserve(target, uses) {
+      const key = keyOf(target, uses);
+      reserved.set(key, (reserved.get(key) ?? 0) + 1);
+      let held = true;
+      return {
+        release() {
+          if (held) reserved.set(key, (reserved.get(key) ?? 1) - 1);
+          held = false;
+        },
+      };
+    },
     applies: () => applies,
   };
+}
+
+function keyOf(target: string, uses: string): string {
+  return `${target}\n${uses}`;
 }

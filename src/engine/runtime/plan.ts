@@ -12,6 +12,12 @@ import { offerOf, stateOf, writingOf, type Work, type Writing } from './work.ts'
 
 /** Cordum's dead-letter queue holds at most 10,000 entries; nothing that one approval covers is larger. */
 export const PLAN_ITEMS_MAX = 10_000;
+/** The items and the input of a plan, as JSON text: what one event of the journal can hold, with room to spare. */
+const PLAN_CHARS_MAX = 6 * 1024 * 1024;
+/** What was left out, a sentence each; a step that has more to say puts the rest into one. */
+const NOTES_MAX = 100;
+/** A message of an outside system, characters: it is shown on a card, and the rest of a huge one tells nobody anything. */
+const MESSAGE_CHARS_MAX = 4_000;
 /** An approval is never valid for longer than this, whatever the policy says (DESIGN §2). */
 const VALID_FOR_MAX_MS = 60 * 60_000;
 
@@ -20,6 +26,8 @@ export async function computePlan(work: Work, offerId: string): Promise<void> {
   const offer = offerOf(run, offerId);
   const writing = writingOf(work, run, offer);
   const plan = writing.ok ? await planFor(work, run, writing.value) : writing;
+  // Stopped while it was looking: the plan is computed again by whoever takes the run up.
+  if (work.signal.aborted) return;
   await work.actor.record((now) => {
     if (now.offers.get(offerId)?.status !== 'planning') return [];
     if (!plan.ok) return [{ type: 'PlanFailed', data: { offer: offerId, failure: plan.failure } }];
@@ -60,13 +68,14 @@ export async function planFor(work: Work, run: RunState, writing: Writing): Prom
   const wrong = mistake(answer.value, work.world.policy().limits.capacityMax);
   if (wrong !== undefined) return wrong;
   const items = answer.value.items.map((item) => tidyItem(work, item));
+  if (JSON.stringify([input, items]).length > PLAN_CHARS_MAX) return fail('tooLarge', `the plan is over ${PLAN_CHARS_MAX} characters: choose fewer items`);
   const bound = { runbook: run.runbook, revision: run.revision, target: run.target, uses: step.name, tier, input, items: items as unknown as Json, capacity: toJson(answer.value.capacity) };
   return succeed({
-    summary: String(work.world.redact(answer.value.summary)),
+    summary: tidyText(work, answer.value.summary),
     uses: step.name,
     input,
     items,
-    notes: (answer.value.notes ?? []).map((note) => String(work.world.redact(note))),
+    notes: (answer.value.notes ?? []).slice(0, NOTES_MAX).map((note) => tidyText(work, note)),
     digest: digestOf(bound),
     ...(answer.value.capacity === undefined ? {} : { capacity: answer.value.capacity }),
   });
@@ -79,7 +88,14 @@ export function tidyItem(work: Work, item: Item): Item {
 }
 
 export function tidy(work: Work, failure: Failure): Failure {
-  return { ...failure, message: String(work.world.redact(failure.message)) };
+  return { ...failure, message: tidyText(work, failure.message) };
+}
+
+/** Without secrets and no longer than a person reads. */
+export function tidyText(work: Work, text: string): string {
+  // Cut first: what is cut off need not be searched for secrets, and may be megabytes.
+  const cut = text.length <= MESSAGE_CHARS_MAX ? text : `${text.slice(0, MESSAGE_CHARS_MAX)}…`;
+  return String(work.world.redact(cut));
 }
 
 function mistake(plan: Plan, capacityMax: number): Result<never> | undefined {

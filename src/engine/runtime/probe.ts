@@ -4,6 +4,7 @@ import type { ProbeAnswer, WriteStep } from '#step-kit/index.ts';
 import type { ApprovalState, EffectState, RunState } from '../model/state.ts';
 import { contextFor, limited, stepTimeoutMs } from './call.ts';
 import { recordOutcome } from './effect.ts';
+import { tidyText } from './plan.ts';
 import { approvalOf, approvedStep, stateOf, type Work } from './work.ts';
 
 /** Waits between probes, ms; the last one repeats until the lost call can no longer land. */
@@ -18,7 +19,9 @@ export async function probeEffect(work: Work, key: string): Promise<void> {
   if (effect?.status !== 'intended') return;
   const approval = approvalOf(run, effect.approval);
   const step = approvedStep(work, approval);
-  const landsUntil = effect.intendedAt + step.landsWithinMs;
+  // The call went out some time after its intent, at the latest just now: then this process lost its answer, or it was
+  // cut off with the process before. So its time to land begins now, not at the intent.
+  const landsUntil = clock.now() + step.landsWithinMs;
   let blind = 0;
   for (let i = 0; !work.signal.aborted; i += 1) {
     await waitUntil(clock, clock.now() + (PROBE_AGAIN_MS[Math.min(i, PROBE_AGAIN_MS.length - 1)] ?? 0), work.signal);
@@ -28,7 +31,7 @@ export async function probeEffect(work: Work, key: string): Promise<void> {
     if (work.signal.aborted) return;
     if (answer.landed === 'applied') return recordOutcome(work, key, { ok: true, value: answer.result }, 'probe');
     if (answer.landed === 'notApplied' && late) {
-      return recordOutcome(work, key, { ok: false, failure: { reason: 'unreachable', message: `the call was lost and has not landed: ${answer.evidence}`, landed: 'no' } }, 'probe');
+      return recordOutcome(work, key, { ok: false, failure: { reason: 'unreachable', message: `the call was lost and has not landed: ${tidyText(work, answer.evidence)}`, landed: 'no' } }, 'probe');
     }
     if (late && answer.landed === 'unknown') blind += 1;
     if (blind >= BLIND_PROBES_MAX) return giveUp(work, key, answer.evidence);
@@ -48,6 +51,6 @@ async function ask(work: Work, run: RunState, approval: ApprovalState, step: Wri
 async function giveUp(work: Work, key: string, evidence: string): Promise<void> {
   await work.actor.record((now) => {
     if (now.effects.get(key)?.status !== 'intended') return [];
-    return [{ type: 'EffectUnknown', data: { key, evidence: String(work.world.redact(evidence)) } }];
+    return [{ type: 'EffectUnknown', data: { key, evidence: tidyText(work, evidence) } }];
   });
 }

@@ -6,6 +6,7 @@ import type { Scope } from '#language/template.ts';
 import type { ReadStep } from '#step-kit/index.ts';
 import { scopeOf } from '../model/scope.ts';
 import { contextFor, limited } from './call.ts';
+import { tidy } from './plan.ts';
 import { stateOf, type Work } from './work.ts';
 
 /** One output, as JSON text. Evidence beyond this is cut by the step itself; 1,000 dead letters are about 300 KB. */
@@ -23,6 +24,8 @@ export async function runStep(work: Work, node: StepNode): Promise<void> {
   await work.actor.record((now) => {
     // Cancelled, or answered by another worker meanwhile: the answer is of no use any more.
     if (now.steps.get(node.id)?.status !== 'running') return [];
+    // The process is stopping: the step has not failed, it runs again in the next one.
+    if (work.signal.aborted && now.cancel === undefined) return [];
     if (outcome.ok === 'skip') return [{ type: 'StepSkipped', data: { step: node.id, because: outcome.because } }];
     if (outcome.ok) return [{ type: 'StepSucceeded', data: { step: node.id, output: outcome.value } }];
     const again = attempt < node.retry.attempts && isTransient(outcome.failure) && now.cancel === undefined;
@@ -38,7 +41,7 @@ async function once(work: Work, node: StepNode, target: string, scope: Scope): P
   if (!input.success) return fail('invalid', `its input is wrong at "${input.error.issues[0]?.path.join('.') ?? ''}": ${input.error.issues[0]?.message ?? ''}`);
   const step = node.uses as ReadStep;
   const answer = await limited(work.world.clock, { what: step.name, timeoutMs: node.timeoutMs, outer: work.signal }, (signal) => step.run(input.data, contextFor(work.world, target, signal)));
-  return answer.ok ? stored(work, step, answer.value) : { ok: false, failure: redacted(work, answer.failure) };
+  return answer.ok ? stored(work, step, answer.value) : { ok: false, failure: tidy(work, answer.failure) };
 }
 
 function stored(work: Work, step: ReadStep, value: unknown): Result<JsonObject> {
@@ -50,9 +53,6 @@ function stored(work: Work, step: ReadStep, value: unknown): Result<JsonObject> 
   return succeed(json);
 }
 
-function redacted(work: Work, failure: { readonly reason: Parameters<typeof fail>[0]; readonly message: string }): { reason: Parameters<typeof fail>[0]; message: string } {
-  return { reason: failure.reason, message: String(work.world.redact(failure.message)) };
-}
 
 /** All elements, a few at a time. One that fails fails the step: half an answer would look like a whole one. */
 async function forEach(work: Work, node: StepNode, target: string, scope: Scope, elements: readonly Json[]): Promise<Outcome> {
@@ -70,5 +70,8 @@ async function forEach(work: Work, node: StepNode, target: string, scope: Scope,
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, elements.length) }, worker));
-  return bad ?? succeed({ items: results });
+  if (bad !== undefined) return bad;
+  // Each answer is within the limit; together they must fit into one event as well.
+  const chars = results.reduce<number>((sum, result) => sum + JSON.stringify(result).length, 0);
+  return chars > OUTPUT_CHARS_MAX ? fail('tooLarge', `its ${elements.length} answers are ${chars} characters together, at most ${OUTPUT_CHARS_MAX} are kept: ask for less`) : succeed({ items: results });
 }

@@ -2,7 +2,9 @@
 import { canonicalJson } from '#kernel/digest.ts';
 import type { Json } from '#kernel/json.ts';
 import { breakerVerdict, loopVerdict } from '#policy/breaker.ts';
+import { frozenAt } from '#policy/freeze.ts';
 import type { Item } from '#step-kit/index.ts';
+import { whatEnds } from '../model/decide-offers.ts';
 import type { RunEvent } from '../model/events.ts';
 import type { ApprovalState, RunState } from '../model/state.ts';
 import { planFor, requestApproval } from './plan.ts';
@@ -16,6 +18,8 @@ export async function redeem(work: Work, approvalId: string): Promise<void> {
   const run = await stateOf(work);
   const approval = approvalOf(run, approvalId);
   const events = guard(work, run, approval) ?? (await compare(work, run, approval));
+  // Stopped while it was looking: what it saw says nothing. The approval stands, and the next process takes it up.
+  if (work.signal.aborted) return;
   const redeems = events(run).some((event) => event.type === 'ApprovalRedeemed');
   const owner = { run: run.id, approval: approval.id };
   const holder = redeems ? world.claims.take(run.target, approval.plan.items.map((item) => item.key), owner) : undefined;
@@ -23,8 +27,11 @@ export async function redeem(work: Work, approvalId: string): Promise<void> {
     const current = now.approvals.get(approvalId);
     // Denied, withdrawn or expired while the plan was computed: then that stands.
     if (current?.status !== 'approved') return [];
-    if (current.expiresAt <= world.clock.now()) return [{ type: 'ApprovalExpired', data: { approval: approvalId } }];
-    if (world.killSwitch.state().on) return [withdraw(approvalId, 'the kill switch is on')];
+    const ended = whatEnds(now, work.runbook, current, standing(work));
+    if (ended !== undefined) return [ended];
+    // Another run may have been redeemed meanwhile, so the breakers are asked again.
+    const stopped = guard(work, now, current);
+    if (stopped !== undefined) return stopped(now);
     if (holder !== undefined) return [withdraw(approvalId, `run ${holder} is changing some of the same items`)];
     return events(now);
   });
@@ -33,6 +40,11 @@ export async function redeem(work: Work, approvalId: string): Promise<void> {
 }
 
 type Outcome = (run: RunState) => RunEvent[];
+
+function standing({ world }: Work): Parameters<typeof whatEnds>[3] {
+  const now = world.clock.now();
+  return { now, killSwitch: world.killSwitch.state().on, freeze: frozenAt(world.policy(), now) };
+}
 
 function guard(work: Work, run: RunState, approval: ApprovalState): Outcome | undefined {
   const { limits } = work.world.policy();

@@ -3,6 +3,7 @@
  * was seen. An append that loses (another process has written) is decided again on what is there now; a worker whose view is
  * stale therefore never acts. Moves run beside the queue and come back to it with their outcome.
  */
+import { waitUntil } from '#kernel/clock.ts';
 import type { Runbook } from '#language/runbook.ts';
 import { frozenAt, nextFreezeBoundary } from '#policy/freeze.ts';
 import { decide } from '../model/decide.ts';
@@ -20,10 +21,20 @@ import type { World } from './world.ts';
 const CONFLICTS_MAX = 20;
 /** Wait between tries while the journal cannot store, ms. Nothing else of this run goes on meanwhile. */
 const STORE_RETRY_MS = 1_000;
+/** A move that throws is a bug; it is tried again after this long, ms, in case it was the machine's. */
+const BROKEN_AGAIN_MS = 10_000;
+/** What a cancel cuts short. What was changed by then is still followed to its end. */
+const ENDED_BY_CANCEL: ReadonlySet<Move['do']> = new Set(['step', 'plan', 'redeem']);
 /** A decision that never settles is a bug; this many rounds of events in one go are not reached by any runbook. */
 const ROUNDS_MAX = 10_000;
 
-export function createRunActor(world: World, id: string, onIdle: () => void): RunActor {
+interface Surroundings {
+  onIdle(): void;
+  /** `false` until the engine has read what limits and claims count from: nothing is done before. */
+  mayAct(): boolean;
+}
+
+export function createRunActor(world: World, id: string, { onIdle, mayAct }: Surroundings): RunActor {
   const { journal, clock } = world;
   const stream = `run:${id}`;
   const inFlight = new Map<string, { readonly move: Move; readonly controller: AbortController; readonly done: Promise<void> }>();
@@ -32,6 +43,7 @@ export function createRunActor(world: World, id: string, onIdle: () => void): Ru
   let queue: Promise<unknown> = Promise.resolve();
   let queued = 0;
   let stopping = false;
+  const stopped = new AbortController();
   let cancelTimer = (): void => undefined;
 
   const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
@@ -100,15 +112,16 @@ export function createRunActor(world: World, id: string, onIdle: () => void): Ru
     throw new Error(`run ${id} is being written by somebody else all the time`);
   };
 
-  const stored = async (work: () => Promise<unknown>): Promise<void> => {
+  /** Until it is stored, or the process stops. Between tries others of this run have their turn: a person gets an answer. */
+  const record = async (make: (run: RunState) => readonly RunEvent[]): Promise<void> => {
     for (;;) {
       try {
-        await work();
+        await enqueue(() => changeNow('bot', (run) => ({ events: make(run) })));
         return;
       } catch (error) {
         world.log.error({ run: id, error }, 'the journal cannot store; trying again');
         if (stopping) return;
-        await new Promise<void>((resolve) => clock.schedule(clock.now() + STORE_RETRY_MS, resolve));
+        await waitUntil(clock, clock.now() + STORE_RETRY_MS, stopped.signal);
       }
     }
   };
@@ -124,7 +137,7 @@ export function createRunActor(world: World, id: string, onIdle: () => void): Ru
         wakeAt(next.dueAt);
         return;
       }
-      await stored(() => changeNow('bot', (now) => ({ events: runbook === undefined ? [] : decide(now, runbook, facts()).events })));
+      await changeNow('bot', (now) => ({ events: runbook === undefined ? [] : decide(now, runbook, facts()).events }));
       abortUnwanted();
     }
     throw new Error(`run ${id} does not come to rest`);
@@ -137,15 +150,21 @@ export function createRunActor(world: World, id: string, onIdle: () => void): Ru
     const unknown = [...run.effects.values()].some((effect) => effect.status === 'unknown');
     if (open.length === 0 && unknown) return;
     const events: RunEvent[] = open.map((effect) => ({ type: 'EffectUnknown', data: { key: effect.key, evidence: because } }));
+    for (const { id: approval, status } of run.approvals.values()) if (status === 'pending' || status === 'approved') events.push({ type: 'ApprovalWithdrawn', data: { approval, because } });
     if (open.length === 0) events.push({ type: 'RunEnded', data: { status: 'failed', because } });
-    await stored(() => changeNow('bot', () => ({ events })));
+    await changeNow('bot', (now) => ({ events: now.version === run.version ? events : [] }));
+    if (open.length === 0) for (const approval of run.approvals.keys()) world.claims.release(approval);
   };
 
   const launch = (move: Move, book: Runbook): void => {
     if (stopping || inFlight.has(move.id)) return;
     const controller = new AbortController();
     const done = perform(world, actor, book, move, controller.signal)
-      .catch((error: unknown) => world.log.error({ run: id, move: move.id, error }, 'a move broke'))
+      .catch((error: unknown) => {
+        world.log.error({ run: id, move: move.id, error }, 'a move broke; trying again later');
+        // At once it would break again, as fast as the machine can.
+        return waitUntil(clock, clock.now() + BROKEN_AGAIN_MS, stopped.signal);
+      })
       .then(() => {
         inFlight.delete(move.id);
         actor.poke();
@@ -154,8 +173,8 @@ export function createRunActor(world: World, id: string, onIdle: () => void): Ru
   };
 
   const abortUnwanted = (): void => {
-    if (state?.cancel === undefined && state?.ended === undefined) return;
-    for (const { move, controller } of inFlight.values()) if (!isWrite(move)) controller.abort();
+    if (state?.cancel === undefined) return;
+    for (const { move, controller } of inFlight.values()) if (ENDED_BY_CANCEL.has(move.do)) controller.abort();
   };
 
   const wakeAt = (dueAt: number | undefined): void => {
@@ -175,13 +194,18 @@ export function createRunActor(world: World, id: string, onIdle: () => void): Ru
       actor.poke();
       return result;
     },
-    record: (make) => enqueue(() => stored(() => changeNow('bot', (run) => ({ events: make(run) })))),
+    record,
     poke: () => {
-      if (!stopping) enqueue(pump).catch((error: unknown) => world.log.error({ run: id, error }, 'a run is stuck'));
+      if (stopping || !mayAct()) return;
+      enqueue(pump).catch((error: unknown) => {
+        world.log.error({ run: id, error }, 'a run is stuck; trying again');
+        wakeAt(clock.now() + STORE_RETRY_MS);
+      });
     },
     busy: () => queued > 0 || inFlight.size > 0,
     async stop() {
       stopping = true;
+      stopped.abort();
       cancelTimer();
       for (const { move, controller } of inFlight.values()) if (!isWrite(move)) controller.abort();
       await Promise.all([...inFlight.values()].map((flight) => flight.done));
@@ -203,6 +227,7 @@ function provisional(stream: string, version: number, at: number, event: NewEven
 }
 
 function holdClaims(world: World, run: RunState): void {
+  if (run.ended !== undefined) return;
   for (const approval of run.approvals.values()) {
     if (approval.status !== 'redeemed' || approval.verified !== undefined) continue;
     world.claims.take(run.target, approval.plan.items.map((item) => item.key), { run: run.id, approval: approval.id });

@@ -7,6 +7,7 @@ import type { RunEvent } from '../model/events.ts';
 import type { ApprovalState, RunState } from '../model/state.ts';
 import { countEnds, haltVerdict, type Ends } from '../model/waves.ts';
 import { contextFor, limited, stepTimeoutMs } from './call.ts';
+import { tidyText } from './plan.ts';
 import { appliedItems, approvalOf, approvedStep, stateOf, type Work } from './work.ts';
 
 /** Between two looks at items that have not ended, ms; the last one repeats until the deadline. */
@@ -43,11 +44,18 @@ export async function verifyAll(work: Work, approvalId: string): Promise<void> {
     const verdict = judge(work, now, current, seen);
     const events: RunEvent[] = [{ type: 'Verified', data: { approval: approvalId, ...verdict, target: now.target, uses: step.name } }];
     if (verdict.outcome === 'failed' && undo !== undefined && applied.length > 0) {
-      events.push({ type: 'UndoOffered', data: { offer: `${current.offer}-undo`, of: approvalId, uses: undo.uses, input: undo.with, title: undo.title } });
+      events.push({ type: 'UndoOffered', data: { offer: undoId(now, current.offer), of: approvalId, uses: undo.uses, input: undo.with, title: undo.title } });
     }
     return events;
   });
   work.world.claims.release(approvalId);
+}
+
+/** A second apply of the same offer must not take the place of an undo that is still open. */
+function undoId(run: RunState, offer: string): string {
+  let id = `${offer}-undo`;
+  for (let n = 2; run.offers.has(id); n += 1) id = `${offer}-undo-${n}`;
+  return id;
 }
 
 function judge(work: Work, run: RunState, approval: ApprovalState, seen: VerifyAnswer): { outcome: 'passed' | 'failed' | 'unknown'; say: string } {
@@ -76,7 +84,7 @@ async function follow(work: Work, run: RunState, approval: ApprovalState, applie
     const open = !answer.ok || applied.some(({ item }) => endOf(last.ends, item.key) === 'pending');
     if (!open || clock.now() >= deadlineAt) break;
   }
-  return { ends: final(applied, last.ends), say: String(work.world.redact(last.say)) };
+  return { ends: final(applied, last.ends), say: tidyText(work, last.say) };
 }
 
 function look(work: Work, run: RunState, step: WriteStep, approval: ApprovalState, applied: readonly AppliedItem[]): Promise<Result<VerifyAnswer>> {
