@@ -1,8 +1,32 @@
-/** THE list of steps: a system's own list, one line each. A test compares it with the folders on disk. */
-import { cordumSteps } from '#systems/cordum/catalogue.ts';
+/** THE list of steps, one line each. A test compares it with the folders on disk. */
 import type { AnyStep } from '#step-kit/index.ts';
+import { dlqDelete } from '#systems/cordum/steps/dlq-delete.ts';
+import { dlqList } from '#systems/cordum/steps/dlq-list.ts';
+import { dlqRetry } from '#systems/cordum/steps/dlq-retry.ts';
+import { dlqTriage } from '#systems/cordum/steps/dlq-triage.ts';
+import { healthGet } from '#systems/cordum/steps/health-get.ts';
+import { jobsGet } from '#systems/cordum/steps/jobs-get.ts';
+import { jobsList } from '#systems/cordum/steps/jobs-list.ts';
+import { poolsList } from '#systems/cordum/steps/pools-list.ts';
+import { statusGet } from '#systems/cordum/steps/status-get.ts';
+import { topicsList } from '#systems/cordum/steps/topics-list.ts';
+import { tracesGet } from '#systems/cordum/steps/traces-get.ts';
+import { workersList } from '#systems/cordum/steps/workers-list.ts';
 
-export const catalogue: readonly AnyStep[] = [...cordumSteps];
+export const catalogue: readonly AnyStep[] = [
+  dlqDelete,
+  dlqList,
+  dlqRetry,
+  dlqTriage,
+  healthGet,
+  jobsGet,
+  jobsList,
+  poolsList,
+  statusGet,
+  topicsList,
+  tracesGet,
+  workersList,
+];
 
 export function stepsByName(): ReadonlyMap<string, AnyStep> {
   return new Map(catalogue.map((step) => [step.name, step]));

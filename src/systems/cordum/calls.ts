@@ -31,7 +31,9 @@ export function createCalls(transport: Transport, pacer: Pacer, redact: (text: s
   const exchange = async (call: Omit<HttpCall, 'path'>, path: string | undefined): Promise<Result<HttpAnswer>> => {
     if (path === undefined) return { ok: false, failure: notSent(call, 'invalid', NOT_AN_ID) };
     if (!call.writes) await pacer.turn(call.signal);
-    return transport.send({ ...call, path });
+    const answer = await transport.send({ ...call, path });
+    if (answer.ok && answer.value.status === 429) pacer.refused();
+    return answer;
   };
   const get: Calls['get'] = async (doing, path, call = {}) => {
     const facts = { doing, writes: false, redact };

@@ -10,8 +10,10 @@ import type { ClusterStatus, DlqEntry, JobDetail, JobRow, PoolRow, TopicRow, Wor
 import { dlqPageAnswer, jobAnswer, jobsAnswer, poolsAnswer, readyzAnswer, retryAnswer, statusAnswer, topicsAnswer, traceAnswer, workersAnswer } from './schema.ts';
 import { createTransport } from './transport.ts';
 
-/** Cordum counts all calls of an address in windows of a second, by default at most 50: rate and burst together stay below. */
+/** Cordum counts all calls of an address in windows of a second, by default at most 50: rate and burst together begin below that. */
 const READS_PER_SECOND = 35;
+/** A licensed Cordum allows 1,000 and more; the pace grows up to here as long as nothing is refused. */
+const MOST_READS_PER_SECOND = 300;
 const READ_BURST = 10;
 /** Sockets to one Cordum. */
 const MOST_CONNECTIONS = 8;
@@ -28,7 +30,7 @@ export interface CordumOptions {
   readonly clock?: Clock;
   /** How long one call may take, ms. */
   readonly timeoutMs?: number;
-  /** How fast to read. The default stays below the limit that Cordum has when nobody configured one. */
+  /** How fast to read at first. The default stays below the limit that Cordum has when nobody configured one. */
   readonly readsPerSecond?: number;
 }
 
@@ -74,7 +76,7 @@ export function createCordumClient(options: CordumOptions): CordumClient {
     clock,
     timeoutMs: options.timeoutMs ?? CALL_TIMEOUT_MS,
   });
-  const pacer = createPacer(clock, options.readsPerSecond ?? READS_PER_SECOND, READ_BURST);
+  const pacer = createPacer(clock, { perSecond: options.readsPerSecond ?? READS_PER_SECOND, mostPerSecond: Math.max(options.readsPerSecond ?? 0, MOST_READS_PER_SECOND), burst: READ_BURST });
   const calls = createCalls(transport, pacer, (text) => text.replaceAll(key, '[secret]'));
   return { ...healthOf(calls), ...dlqOf(calls), ...jobsOf(calls), ...capacityOf(calls), close: () => dispatcher.close() };
 }

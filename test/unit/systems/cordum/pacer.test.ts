@@ -5,7 +5,7 @@ import { createVirtualClock } from '../../../kit/clock.ts';
 describe('the pace of reads', () => {
   it('lets no second hold more than rate and burst, and is a burst ahead again after a quiet while', async () => {
     const clock = createVirtualClock();
-    const pacer = createPacer(clock, 35, 10);
+    const pacer = createPacer(clock, { perSecond: 35, burst: 10 });
     const turns: number[] = [];
     const take = (times: number): Promise<unknown> => Promise.all(Array.from({ length: times }, () => pacer.turn().then(() => turns.push(clock.now()))));
     const first = take(200);
@@ -20,9 +20,38 @@ describe('the pace of reads', () => {
     expect(turns.filter((at) => at === turns[200]).length).toBeGreaterThanOrEqual(9);
   });
 
+  it('goes faster while nobody minds, and much slower for a while once somebody does', async () => {
+    const clock = createVirtualClock();
+    const pacer = createPacer(clock, { perSecond: 10, mostPerSecond: 100, burst: 1 });
+    const within = async (ms: number): Promise<number> => {
+      const until = clock.now() + ms;
+      let turns = 0;
+      let stop = false;
+      const takeTurns = async (): Promise<void> => {
+        while (!stop) {
+          await pacer.turn();
+          if (!stop) turns += 1;
+        }
+      };
+      const taking = takeTurns();
+      await clock.advanceTo(until);
+      stop = true;
+      await clock.advance(1_000);
+      await taking;
+      return turns;
+    };
+    expect(await within(1_000)).toBeLessThanOrEqual(11);
+    await within(10_000);
+    expect(await within(1_000)).toBeGreaterThanOrEqual(95);
+    for (let together = 0; together < 5; together += 1) pacer.refused();
+    const careful = await within(1_000);
+    expect(careful).toBeLessThanOrEqual(52);
+    expect(careful).toBeGreaterThanOrEqual(45);
+  });
+
   it('holds nobody whose run has ended', async () => {
     const clock = createVirtualClock();
-    const pacer = createPacer(clock, 1, 1);
+    const pacer = createPacer(clock, { perSecond: 1, burst: 1 });
     const run = new AbortController();
     await pacer.turn();
     const waiting = pacer.turn(run.signal);

@@ -1,0 +1,94 @@
+/** `doctor`: tries everything that the bot will need, before it is needed at three in the morning. Changes nothing. */
+import { access, constants } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { systemClock } from '#kernel/clock.ts';
+import { silentLog } from '#kernel/log.ts';
+import { redact } from '#kernel/redact.ts';
+import type { ExitCode, LocalOptions } from '#cli/local.ts';
+import type { Config } from '#config/config.ts';
+import { stepsByName } from './catalogue.ts';
+import { createRunbookLibrary } from './runbook-library.ts';
+import { createTargets, type Targets } from './targets.ts';
+
+interface Finding {
+  readonly what: string;
+  /** `warn`: it works, but somebody should know. */
+  readonly state: 'ok' | 'warn' | 'failed';
+  readonly say: string;
+}
+
+export async function doctor(config: Config, { json, out, note }: LocalOptions): Promise<ExitCode> {
+  const targets = createTargets(config, systemClock);
+  const findings: Finding[] = [];
+  try {
+    for (const check of [journalOf, runbooksOf, policyOf, alertmanagerOf, slackOf]) {
+      note('looking …');
+      findings.push(...(await check(config)));
+    }
+    for (const { name } of config.targets) findings.push(...(await targetOf(targets, name)));
+  } finally {
+    await targets.close();
+  }
+  if (config.targets.length === 0) findings.push({ what: 'targets', state: 'failed', say: 'none is configured, so every alert opens an incident that nothing looks at' });
+  if (json) out(JSON.stringify(findings));
+  else for (const { what, state, say } of findings) out(`${state.padEnd(6)} ${what}: ${say}`);
+  return findings.some(({ state }) => state === 'failed') ? 1 : 0;
+}
+
+async function journalOf({ journal }: Config): Promise<Finding[]> {
+  const what = `journal ${journal.path}`;
+  try {
+    await access(dirname(journal.path), constants.W_OK);
+    return [{ what, state: 'ok', say: 'its folder can be written' }];
+  } catch {
+    return [{ what, state: 'failed', say: 'its folder is missing or cannot be written' }];
+  }
+}
+
+async function runbooksOf({ runbooksDir }: Config): Promise<Finding[]> {
+  const what = `runbooks ${runbooksDir}`;
+  const library = createRunbookLibrary({ dir: runbooksDir, steps: stepsByName(), clock: systemClock, log: silentLog });
+  try {
+    const mistakes = (await library.load()).filter(({ severity }) => severity === 'error').length;
+    if (library.list().length === 0) return [{ what, state: 'failed', say: 'no runbook can be loaded; `runbook-bot lint` says why' }];
+    if (mistakes > 0) return [{ what, state: 'failed', say: `${mistakes} mistakes; \`runbook-bot lint\` shows them` }];
+    return [{ what, state: 'ok', say: `${library.list().length} loaded` }];
+  } catch (error) {
+    return [{ what, state: 'failed', say: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+async function policyOf({ policy, policyFile }: Config): Promise<Finding[]> {
+  const what = `policy ${policyFile ?? '(none)'}`;
+  const missing = (['R1', 'R2', 'R3'] as const).filter((tier) => policy.tiers[tier] === undefined);
+  if (missing.length === 3) return [{ what, state: 'warn', say: 'it names no tier: the bot diagnoses, and nothing can be approved' }];
+  if (missing.length > 0) return [{ what, state: 'warn', say: `it does not name ${missing.join(', ')}, so nothing of these can be approved` }];
+  return [{ what, state: 'ok', say: 'all tiers have approvers' }];
+}
+
+async function alertmanagerOf({ alertmanager }: Config): Promise<Finding[]> {
+  if (alertmanager.kind !== 'none') return [{ what: 'webhook', state: 'ok', say: `takes alerts with ${alertmanager.kind} credentials` }];
+  return [{ what: 'webhook', state: 'warn', say: 'no credential is configured: alerts are taken from this machine only' }];
+}
+
+async function slackOf({ slack }: Config): Promise<Finding[]> {
+  if (slack.mode === 'off') return [{ what: 'slack', state: 'warn', say: 'off: people decide in the console or on the command line' }];
+  const { createSlackApi } = await import('#surfaces/slack/api.ts');
+  const api = await createSlackApi({ token: slack.botToken, apiUrl: slack.apiUrl, log: silentLog });
+  const answer = await api.call('auth.test', {});
+  return [answer.ok ? { what: 'slack', state: 'ok', say: 'the bot token works' } : { what: 'slack', state: 'failed', say: answer.failure.message }];
+}
+
+async function targetOf(targets: Targets, name: string): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const cordum = targets.cordum(name);
+  if (cordum === undefined) findings.push({ what: `${name}: cordum`, state: 'warn', say: 'not configured' });
+  else {
+    const page = await cordum.dlqPage({ limit: 1 });
+    findings.push(page.ok ? { what: `${name}: cordum`, state: 'ok', say: 'the key may read the dead-letter queue' } : { what: `${name}: cordum`, state: 'failed', say: redact(page.failure.message) });
+  }
+  const active = await targets.alertmanagers.active(name);
+  if (active === undefined) findings.push({ what: `${name}: alertmanager`, state: 'warn', say: 'not configured: a resolve that is lost leaves its incident open' });
+  else findings.push(active.ok ? { what: `${name}: alertmanager`, state: 'ok', say: `${active.value.alerts.size} alerts are active` } : { what: `${name}: alertmanager`, state: 'failed', say: redact(active.failure.message) });
+  return findings;
+}
