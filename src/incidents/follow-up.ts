@@ -41,7 +41,7 @@ export function createFollowUp(parts: FollowUpParts): (row: IndexEntry) => Promi
   }
 
   async function startRun(state: IncidentState, runbook: string): Promise<void> {
-    const retryAt = clock.now() + pauseAfter(state.runRefused);
+    const retryAt = Math.trunc(clock.now()) + pauseAfter(state.runRefused);
     let event: IncidentEvent;
     try {
       const runId = await runs.ensureRun({ id: state.id, target: state.target, runbook, alert: factsOf(state) });
@@ -79,7 +79,7 @@ export function createFollowUp(parts: FollowUpParts): (row: IndexEntry) => Promi
   async function close(state: IncidentState): Promise<void> {
     const say = await objection(state);
     if (say !== undefined) {
-      const retryAt = clock.now() + pauseAfter(state.held);
+      const retryAt = Math.trunc(clock.now()) + pauseAfter(state.held);
       return note(state, (now) => (isQuiet(now) ? [{ type: 'CloseHeld', data: { say, retryAt } }] : []));
     }
     // It may have fired and resolved again while the bot looked: then what it saw is too old to close on.

@@ -54,7 +54,7 @@ export interface Incidents {
 export function createIncidents(parts: IncidentParts): Incidents {
   const { journal, clock, ids, log, runs, feed } = parts;
   const ledger = createLedger(journal, log);
-  const lanes = createLanes(ledger, clock, () => worker.wake());
+  const lanes = createLanes(ledger, clock, (atMs) => worker.dueAt(atMs));
   const stateById = async (id: string): Promise<IncidentState | undefined> => (await ledger.incident(id))?.state;
   const stateOf = async (family: string, id: string): Promise<IncidentState | undefined> =>
     (ledger.cached(family) ?? (await ledger.load(family))).open.find(({ state }) => state.id === id)?.state ?? stateById(id);
@@ -147,6 +147,7 @@ export function createIncidents(parts: IncidentParts): Incidents {
     view: viewById,
     list,
     async start() {
+      await ledger.survey();
       worker.start();
       poll.start();
     },

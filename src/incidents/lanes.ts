@@ -6,7 +6,7 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { Change, KnownEnd, Remembered } from './decide.ts';
 import type { Ends, Family, Ledger, Write } from './ledger.ts';
-import { evolve, type Folded, type IncidentState } from './state.ts';
+import { evolve, nextWork, type Folded, type IncidentState } from './state.ts';
 
 /** Tasks that are decided and stored together. */
 const BATCH_MAX = 256;
@@ -52,8 +52,8 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** `onStored` is called when something new is durable and in memory: then there may be work to follow up. */
-export function createLanes(ledger: Ledger, clock: Clock, onStored: () => void): Lanes {
+/** `onDue` is called when something new is durable and in memory, and has work to follow up at that time. */
+export function createLanes(ledger: Ledger, clock: Clock, onDue: (atMs: number) => void): Lanes {
   const lanes = new Map<string, Waiting[]>();
   let waiting = 0;
 
@@ -61,7 +61,7 @@ export function createLanes(ledger: Ledger, clock: Clock, onStored: () => void):
     while (queue.length > 0) {
       const batch = takeBatch(queue);
       try {
-        const values = await carryOut({ ledger, clock, onStored }, family, batch.map(({ task }) => task));
+        const values = await carryOut({ ledger, clock, onDue }, family, batch.map(({ task }) => task));
         batch.forEach(({ resolve }, i) => resolve(values[i]));
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -93,18 +93,21 @@ function takeBatch(queue: Waiting[]): Waiting[] {
   return queue.splice(0, Math.min(BATCH_MAX, alone === -1 ? queue.length : alone));
 }
 
-async function carryOut({ ledger, clock, onStored }: { ledger: Ledger; clock: Clock; onStored: () => void }, key: string, tasks: readonly Task<unknown>[]): Promise<readonly unknown[]> {
+async function carryOut({ ledger, clock, onDue }: { ledger: Ledger; clock: Clock; onDue: (atMs: number) => void }, key: string, tasks: readonly Task<unknown>[]): Promise<readonly unknown[]> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     const family = ledger.cached(key) ?? (await ledger.load(key));
     const ends = await endsFor(ledger, tasks);
     const named = await namedBy(ledger, family, tasks);
     const sole = tasks[0];
     if (sole?.before !== undefined) await sole.before(family.open.map(({ state }) => state));
-    const draft = createDraft(family, named, ends, clock.now());
+    const draft = createDraft(family, named, ends, Math.trunc(clock.now()));
     const values = tasks.map((task) => draft.take(task));
     if (draft.writes().length === 0 && draft.remembered.length === 0) return values;
     if ((await ledger.store(family, draft.writes(), draft.remembered, ends)) === 'conflict') continue;
-    onStored();
+    for (const { after } of draft.writes()) {
+      const work = nextWork(after);
+      if (work !== undefined) onDue(work.dueAt);
+    }
     return values;
   }
   throw new Error(`an incident was changed by others ${ATTEMPTS_MAX} times in a row`);
@@ -169,7 +172,7 @@ function createDraft(family: Family, named: readonly Folded[], ends: Ends, now: 
       return decision.value;
     },
     writes(): readonly Write[] {
-      return [...events].map(([id, list]) => ({ before: bases.get(id), after: states.get(id) as IncidentState, events: list }));
+      return [...events].map(([id, list]) => ({ at: now, before: bases.get(id), after: states.get(id) as IncidentState, events: list }));
     },
     get remembered(): readonly Remembered[] {
       return [...remembered.values()];

@@ -7,7 +7,7 @@ import type { Log } from '#kernel/log.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Remembered } from './decide.ts';
 import type { IncidentEvent } from './events.ts';
-import { createLru } from './lru.ts';
+import { createRecent } from './recent.ts';
 import { alertId, alertStream, endRow, endSummary, incidentRow, incidentStream, type EndSummary } from './rows.ts';
 import { evolve, type Folded, type IncidentState } from './state.ts';
 
@@ -16,6 +16,9 @@ const TRACKED_ALERTS_MAX = 50_000;
 const KNOWN_ENDS_MAX = 50_000;
 /** Open incidents of one family: one a runbook. More than this are not looked at. */
 const FAMILY_MAX = 200;
+/** Families of which it is known that they have open incidents. Beyond this, the journal is asked for each new one. */
+const OPEN_FAMILIES_MAX = 100_000;
+const PAGE = 200;
 
 const NO_END: EndSummary = { staleBefore: Number.NEGATIVE_INFINITY, incident: null, version: 0 };
 
@@ -24,8 +27,9 @@ export interface Family {
   readonly open: readonly Folded[];
 }
 
-/** Events to be stored for one incident. `before` undefined: they open it. */
+/** Events to be stored for one incident. `before` undefined: they open it. `after` is the fold over them, all dated `at`. */
 export interface Write {
+  readonly at: number;
   readonly before: Folded | undefined;
   readonly after: IncidentState;
   readonly events: readonly { readonly actor: string; readonly event: IncidentEvent }[];
@@ -34,6 +38,8 @@ export interface Write {
 export type Ends = ReadonlyMap<string, EndSummary>;
 
 export interface Ledger {
+  /** Learns which families have open incidents, so that the first alert of a new one need not ask. The journal must have no other writer. */
+  survey(): Promise<void>;
   cached(family: string): Family | undefined;
   load(family: string): Promise<Family>;
   /** Folded from the journal, open or closed. */
@@ -46,12 +52,15 @@ export interface Ledger {
 }
 
 export function createLedger(journal: Journal, log: Log): Ledger {
-  const families = createLru<Family>(TRACKED_ALERTS_MAX);
-  const ends = createLru<EndSummary>(KNOWN_ENDS_MAX);
+  const families = createRecent<Family>(TRACKED_ALERTS_MAX);
+  const ends = createRecent<EndSummary>(KNOWN_ENDS_MAX);
+  /** Every family with an open incident, and perhaps some without. Undefined: not known. */
+  let surveyed: Set<string> | undefined;
+  let surveying: Set<string> | undefined;
   const endKey = (target: string, fingerprint: string): string => `${target}\n${fingerprint}`;
 
   async function incident(id: string): Promise<Folded | undefined> {
-    return fold(undefined, await journal.read(incidentStream(id)));
+    return fold(await journal.read(incidentStream(id)));
   }
 
   async function end(target: string, fingerprint: string): Promise<EndSummary> {
@@ -65,18 +74,39 @@ export function createLedger(journal: Journal, log: Log): Ledger {
     families.set(family.key, family, 1 + family.open.reduce((sum, { state }) => sum + state.alerts.size, 0));
   }
 
-  function settle(family: Family, writes: readonly Write[], stored: readonly (readonly Recorded[])[]): void {
+  function settle(family: Family, writes: readonly Write[]): void {
     const open = new Map(family.open.map((folded) => [folded.state.id, folded]));
-    writes.forEach((write, i) => {
-      const folded = fold(write.before, stored[i] ?? []);
-      if (folded === undefined || folded.state.closed !== null) open.delete(write.after.id);
-      else open.set(folded.state.id, folded);
-    });
+    for (const { before, after, events } of writes) {
+      if (after.closed !== null) open.delete(after.id);
+      else open.set(after.id, { state: after, version: (before?.version ?? 0) + events.length });
+    }
+    if (open.size > 0) noteOpen(family.key);
+    else surveyed?.delete(family.key);
     keep({ key: family.key, open: [...open.values()] });
   }
 
+  function noteOpen(family: string): void {
+    surveying?.add(family);
+    surveyed?.add(family);
+    if (surveyed !== undefined && surveyed.size > OPEN_FAMILIES_MAX) surveyed = undefined;
+  }
+
+  async function survey(): Promise<void> {
+    const found = (surveying = new Set<string>());
+    let before: string | undefined;
+    for (;;) {
+      const rows = await journal.query({ kind: 'incident', open: true, limit: PAGE, ...(before === undefined ? {} : { before }) });
+      for (const { key } of rows) if (key !== undefined) found.add(key);
+      before = rows.at(-1)?.id;
+      if (rows.length < PAGE || found.size > OPEN_FAMILIES_MAX) break;
+    }
+    if (found.size <= OPEN_FAMILIES_MAX) surveyed = found;
+    surveying = undefined;
+  }
+
   return {
-    cached: (key) => families.get(key),
+    survey,
+    cached: (key) => families.get(key) ?? (surveyed?.has(key) === false ? { key, open: [] } : undefined),
     incident,
     async load(key) {
       const rows = await journal.query({ kind: 'incident', key, open: true, limit: FAMILY_MAX });
@@ -104,6 +134,7 @@ export function createLedger(journal: Journal, log: Log): Ledger {
       const outcomes = await Promise.allSettled(appends.map((append) => journal.append(append)));
       const forget = (): void => {
         families.delete(family.key);
+        noteOpen(family.key);
         for (const { target, fingerprint } of newEnds.values()) ends.delete(endKey(target, fingerprint));
       };
       const failed = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -122,7 +153,7 @@ export function createLedger(journal: Journal, log: Log): Ledger {
         });
         return 'conflict';
       }
-      settle(family, writes, appended.map((one) => (one.ok ? one.events : [])));
+      settle(family, writes);
       for (const { target, fingerprint, end: newest } of newEnds.values()) ends.set(endKey(target, fingerprint), newest);
       return 'stored';
     },
@@ -144,7 +175,7 @@ function incidentAppend(write: Write, known: Ends, newEnds: NewEnds): Append {
     }
   }
   for (const { target, fingerprint, end } of newEnds.values()) if (end.incident === after.id) index.push(endRow(target, fingerprint, stream, end));
-  return { stream, expectedVersion: write.before?.version ?? 0, events: write.events.map(({ actor, event }) => newEvent(actor, event)), index };
+  return { stream, at: write.at, expectedVersion: write.before?.version ?? 0, events: write.events.map(({ actor, event }) => newEvent(actor, event)), index };
 }
 
 function endAppend(one: Remembered, known: Ends, newEnds: NewEnds): Append {
@@ -161,8 +192,8 @@ function newEvent(actor: string, event: { readonly type: string; readonly data: 
   return { type: event.type, actor, data: event.data };
 }
 
-function fold(before: Folded | undefined, events: readonly Recorded[]): Folded | undefined {
-  let state = before?.state;
+function fold(events: readonly Recorded[]): Folded | undefined {
+  let state: IncidentState | undefined;
   for (const event of events) state = evolve(state, event);
-  return state === undefined ? undefined : { state, version: (before?.version ?? 0) + events.length };
+  return state === undefined ? undefined : { state, version: events.length };
 }

@@ -14,8 +14,8 @@ const DUE_MAX = 2 * CONCURRENCY_MAX;
 const PAUSE_MS = 1_000;
 
 export interface Worker {
-  /** Something may have become due. */
-  wake(): void;
+  /** Something is due at that time, ms since the epoch. */
+  dueAt(atMs: number): void;
   start(): void;
   /** Resolves when nothing is being worked on any more. */
   stop(): Promise<void>;
@@ -33,9 +33,10 @@ export function createWorker(parts: WorkerParts): Worker {
   const { journal, clock, log } = parts;
   const busy = new Map<string, Promise<void>>();
   let running = false;
-  let looking: Promise<void> | undefined;
-  let lookAgain = false;
+  let woken = false;
+  let looking: Promise<void> = Promise.resolve();
   let pausedUntilMs = 0;
+  let timerAtMs = Number.POSITIVE_INFINITY;
   let cancelTimer = (): void => {};
 
   async function work(row: IndexEntry): Promise<void> {
@@ -53,43 +54,46 @@ export function createWorker(parts: WorkerParts): Worker {
   }
 
   async function look(): Promise<void> {
-    do {
-      lookAgain = false;
-      const free = CONCURRENCY_MAX - busy.size;
-      if (free <= 0 || !running) return;
-      if (clock.now() < pausedUntilMs) return wakeAt(pausedUntilMs);
-      const due = await journal.query({ kind: 'incident', open: true, dueBefore: clock.now(), limit: DUE_MAX });
-      if (!running) return;
-      for (const row of due.filter(({ id }) => !busy.has(id)).slice(0, free)) busy.set(row.id, work(row));
-    } while (lookAgain);
-    if (busy.size === 0) {
-      const next = await journal.nextDueAt('incident');
-      if (next !== undefined) wakeAt(next);
-    }
-  }
-
-  function wakeAt(atMs: number): void {
-    cancelTimer();
-    cancelTimer = running ? clock.schedule(atMs, wake) : () => {};
-  }
-
-  function wake(): void {
+    if (clock.now() < pausedUntilMs) return wakeAt(pausedUntilMs);
+    const free = CONCURRENCY_MAX - busy.size;
+    if (free <= 0) return;
+    const due = await journal.query({ kind: 'incident', open: true, dueBefore: clock.now(), limit: DUE_MAX });
     if (!running) return;
-    lookAgain = true;
-    looking ??= look()
-      .catch((error: unknown) => {
+    for (const row of due.filter(({ id }) => !busy.has(id)).slice(0, free)) busy.set(row.id, work(row));
+    if (busy.size > 0) return;
+    const next = await journal.nextDueAt('incident');
+    if (next !== undefined) wakeAt(next);
+  }
+
+  /** Of several times the earliest is kept: looking finds out the next one. */
+  function wakeAt(atMs: number): void {
+    if (!running || atMs >= timerAtMs) return;
+    cancelTimer();
+    timerAtMs = atMs;
+    cancelTimer = clock.schedule(atMs, wake);
+  }
+
+  /** One look at the end of the turn, however many notifications were stored in it. */
+  function wake(): void {
+    if (!running || woken) return;
+    woken = true;
+    setImmediate(() => {
+      looking = looking.then(async () => {
+        woken = false;
+        cancelTimer();
+        timerAtMs = Number.POSITIVE_INFINITY;
+        if (running) await look();
+      });
+      looking = looking.catch((error: unknown) => {
         log.error({ error }, 'due incidents could not be read; trying again');
         pausedUntilMs = clock.now() + PAUSE_MS;
         wakeAt(pausedUntilMs);
-      })
-      .finally(() => {
-        looking = undefined;
-        if (lookAgain) wake();
       });
+    });
   }
 
   return {
-    wake,
+    dueAt: (atMs) => (atMs <= clock.now() ? wake() : wakeAt(atMs)),
     start() {
       running = true;
       wake();
