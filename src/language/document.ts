@@ -2,7 +2,7 @@ import { Alias, type Document, LineCounter, type Node, Scalar, isAlias, isMap, i
 import type { Json } from '#kernel/json.ts';
 import type { Diagnostic } from './diagnostic.ts';
 
-export const MAX_FILE_CHARS = 256 * 1024;
+const MAX_FILE_CHARS = 256 * 1024;
 /** Values in one file, aliases counted as often as they are used. */
 const MAX_VALUES = 20_000;
 const MAX_DEPTH = 32;

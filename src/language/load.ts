@@ -63,7 +63,7 @@ export function loadRunbook({ file, text, steps }: { readonly file: string; read
   return { runbook: Object.freeze(runbook), diagnostics };
 }
 
-export function baseName(file: string): string {
+function baseName(file: string): string {
   return (file.split(/[/\\]/).at(-1) ?? file).replace(/(?:\.cases)?\.ya?ml$/, '');
 }
 

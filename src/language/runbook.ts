@@ -15,7 +15,7 @@ export interface Runbook {
   readonly file: string;
   readonly triggers: readonly Trigger[];
   readonly inputs: readonly InputField[];
-  /** In the order of the file. Steps of one `parallel` block share a `group`. */
+  /** In the order of the file. The members of a `parallel` block wait for the same steps (`after`). */
   readonly steps: readonly StepNode[];
   readonly findings: readonly FindingRule[];
   readonly offers: readonly OfferRule[];
@@ -50,6 +50,7 @@ export interface StepNode {
   /** Each leaf is a template: `with` of the YAML, read by the step's input schema after evaluation. */
   readonly with: Template;
   readonly if?: Template;
+  /** Runs once an element. Its output is then `{ items }`, the outputs in the order of the elements. */
   readonly forEach?: { readonly over: Template; readonly as: string; readonly concurrency: number };
   readonly retry: { readonly attempts: number; readonly delayMs: number };
   readonly timeoutMs: number;

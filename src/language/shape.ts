@@ -53,9 +53,9 @@ const waveSize = z.union([z.int().min(1), z.string()]).transform((size, ctx) => 
   return 1;
 });
 
-export const DEFAULT_WAVES = { sizes: [1, 5, 25, { percent: 100 }] as (number | { percent: number })[], pause: 30_000, deadline: 300_000 };
+const DEFAULT_WAVES = { sizes: [1, 5, 25, { percent: 100 }] as (number | { percent: number })[], pause: 30_000, deadline: 300_000 };
 
-export const wavesShape = z.strictObject({
+const wavesShape = z.strictObject({
   sizes: z.array(waveSize).min(1).max(MAX_WAVE_SIZES).default(DEFAULT_WAVES.sizes),
   pause: z.union([duration, z.literal(0).transform(() => 0)]).default(DEFAULT_WAVES.pause),
   halt: expression.optional(),

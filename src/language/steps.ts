@@ -16,7 +16,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 export type Steps = ReadonlyMap<string, AnyStep>;
 
-export interface ReadSteps {
+interface ReadSteps {
   readonly nodes: readonly StepNode[];
   /** Output types by id, those of steps with mistakes included: one slip is one message. */
   readonly outputs: ReadonlyMap<string, CelType>;

@@ -1,5 +1,5 @@
 /** Steps of evaluation that one template may take: about a tenth of a second. Filtering 10,000 entries takes some 100,000. */
-export const MAX_WORK = 1_000_000;
+const MAX_WORK = 1_000_000;
 /** So many characters of a string, or elements of a list, cost as much as one step. */
 const CHARS_PER_STEP = 16;
 const ELEMENTS_PER_STEP = 2;

@@ -25,7 +25,7 @@ export interface Checked {
 }
 
 /** What may be said of a step besides its output: `steps.<id>.ok`, `.failed`, `.skipped`, and `.because` (why there is no output). */
-export const STEP_FACTS: ReadonlyMap<string, CelType> = new Map([['ok', BOOL], ['failed', BOOL], ['skipped', BOOL], ['because', STRING]]);
+const STEP_FACTS: ReadonlyMap<string, CelType> = new Map([['ok', BOOL], ['failed', BOOL], ['skipped', BOOL], ['because', STRING]]);
 
 /** Finds every mistake of an expression, not only the first. */
 export function checkExpression(ast: Node, names: Names): Checked {

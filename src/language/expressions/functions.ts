@@ -7,7 +7,7 @@ const LONGEST_PATTERN = 1_000;
 const KEPT_PATTERNS = 64;
 const compiledPatterns = new Map<string, RE2JS>();
 
-export interface CelFunction {
+interface CelFunction {
   readonly name: string;
   readonly receiver: CelType | undefined;
   readonly params: readonly CelType[];

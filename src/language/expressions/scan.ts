@@ -1,7 +1,7 @@
 /** A piece of a string of the YAML: text as it is, or the inside of a `${{ }}`; `at` is where it begins in the string. */
-export type Piece = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'expression'; readonly text: string; readonly at: number };
+type Piece = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'expression'; readonly text: string; readonly at: number };
 
-export type Scanned = { readonly ok: true; readonly pieces: readonly Piece[] } | { readonly ok: false; readonly at: number; readonly message: string };
+type Scanned = { readonly ok: true; readonly pieces: readonly Piece[] } | { readonly ok: false; readonly at: number; readonly message: string };
 
 const OPEN = '${{';
 

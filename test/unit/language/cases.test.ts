@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type CasesReport, runCases } from '#language/cases.ts';
 import { formatDiagnostic } from '#language/diagnostic.ts';
 import { loadRunbook } from '#language/load.ts';
-import { STEPS } from './steps.ts';
+import { STEPS } from '../../kit/language/steps.ts';
 
 const TEXT = readFileSync(new URL('../../fixtures/runbooks/shop-dlq.yaml', import.meta.url), 'utf8');
 const FORM = `  - id: drop

@@ -5,8 +5,8 @@ import { evaluateFindings, evaluateHalt, evaluateOffer } from '#language/diagnos
 import { loadRunbook } from '#language/load.ts';
 import type { OfferRule, Runbook } from '#language/runbook.ts';
 import type { Scope } from '#language/template.ts';
-import { entry } from './expressions/kit.ts';
-import { STEPS } from './steps.ts';
+import { entry } from '../../kit/language/expressions.ts';
+import { STEPS } from '../../kit/language/steps.ts';
 
 const GOOD = readFileSync(new URL('../../fixtures/runbooks/shop-dlq.yaml', import.meta.url), 'utf8');
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { runCases } from '#language/cases.ts';
 import { loadRunbook } from '#language/load.ts';
 import { parseMatcher } from '#language/match.ts';
-import { tryExpression } from './expressions/kit.ts';
-import { STEPS } from './steps.ts';
+import { tryExpression } from '../../kit/language/expressions.ts';
+import { STEPS } from '../../kit/language/steps.ts';
 
 const GOOD = readFileSync(new URL('../../fixtures/runbooks/shop-dlq.yaml', import.meta.url), 'utf8');
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { formatDiagnostic } from '#language/diagnostic.ts';
 import { loadRunbook } from '#language/load.ts';
 import type { Runbook } from '#language/runbook.ts';
-import { STEPS } from './steps.ts';
+import { STEPS } from '../../kit/language/steps.ts';
 
 const GOOD = readFileSync(new URL('../../fixtures/runbooks/shop-dlq.yaml', import.meta.url), 'utf8');
 const FILE = 'runbooks/shop-dlq.yaml';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tryExpression } from './kit.ts';
+import { tryExpression } from '../../../kit/language/expressions.ts';
 
 function messages(text: string): readonly string[] {
   return tryExpression(text).messages;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SCOPE, entry, tryExpression, tryValue, valueOf } from './kit.ts';
+import { SCOPE, entry, tryExpression, tryValue, valueOf } from '../../../kit/language/expressions.ts';
 
 describe('evaluation', () => {
   it.each([

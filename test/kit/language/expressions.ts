@@ -5,7 +5,7 @@ import { typeOfSchema } from '#language/expressions/schema.ts';
 import { type CelType, typeName } from '#language/expressions/types.ts';
 import { namesOf, withWave } from '#language/names.ts';
 import type { Evaluated, Scope } from '#language/template.ts';
-import { STEPS } from '../steps.ts';
+import { STEPS } from './steps.ts';
 
 const outputs = new Map<string, CelType>([
   ['entries', typeOfSchema(STEPS.get('shop.dlq.list')!.output, 'output')],
