@@ -68,7 +68,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   const ids = createIds(clock);
   const steps = stepsByName();
   const metrics = createMetrics();
-  const journal = metrics.timed(await openSqliteJournal({ path: config.journal.path, clock, log }));
+  const journal = metrics.timed(openSqliteJournal({ path: config.journal.path, clock, log }));
   lifecycle.onStop('journal', () => journal.close());
   journal.onAppended((events) => metrics.observeEvents(events));
   const targets = createTargets(config, clock);

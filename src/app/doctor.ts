@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { systemClock } from '#kernel/clock.ts';
 import { silentLog } from '#kernel/log.ts';
 import { redact } from '#kernel/redact.ts';
-import type { ExitCode, LocalOptions } from '#cli/local.ts';
+import type { ExitCode, LocalOptions } from './commands.ts';
 import type { Config } from '#config/config.ts';
 import { stepsByName } from './catalogue.ts';
 import { createRunbookLibrary } from './runbook-library.ts';

@@ -1,5 +1,5 @@
 /** The commands that build the bot, or parts of it, in this process. */
-import type { DemoOptions, ExitCode, LocalCommands, LocalOptions } from '#cli/local.ts';
+import type { DemoOptions, ExitCode, LocalCommands, LocalOptions } from './commands.ts';
 import { loadConfigOfProcess } from '#config/load.ts';
 import type { Config } from '#config/config.ts';
 import { verifyChain } from '#journal/sqlite/chain.ts';
@@ -45,7 +45,7 @@ function withRunbooks(path: string | undefined, options: LocalOptions, work: (pa
 }
 
 async function auditVerify(config: Config, { json, out }: LocalOptions): Promise<ExitCode> {
-  const result = await verifyChain(config.journal.path);
+  const result = verifyChain(config.journal.path);
   if (json) out(JSON.stringify(result));
   else if (result.ok) out(`The record is whole: ${result.events} events, the last with digest ${result.head}. Note it down: a record that is cut off later no longer ends with it.`);
   else out(`The record is broken at position ${result.position}: ${result.because}`);

@@ -1,7 +1,7 @@
 /** `lint` and `test`: what an author runs before a runbook is trusted with production. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { ExitCode, LocalOptions } from '#cli/local.ts';
+import type { ExitCode, LocalOptions } from './commands.ts';
 import { runCases } from '#language/cases.ts';
 import { formatDiagnostic, type Diagnostic } from '#language/diagnostic.ts';
 import { loadRunbook } from '#language/load.ts';

@@ -4,7 +4,7 @@ import { loadClientConfig } from '#config/client.ts';
 import { createClient } from './client.ts';
 import { CommandFailed, WrongUsage } from './failure.ts';
 import { commandHelp, overallHelp } from './help.ts';
-import type { ExitCode, LocalCommands, LocalOptions } from './local.ts';
+import type { ExitCode, LocalCommands, LocalOptions } from '#app/commands.ts';
 import { parseCommandLine } from './parse.ts';
 import type { Given } from './parse.ts';
 import { usageOf } from './command.ts';

@@ -7,8 +7,8 @@ import { checkImports } from '../../scripts/import-law/check.ts';
 import { PROJECT, typescriptFiles } from './tree.ts';
 
 const CATALOGUE = 'src/app/catalogue.ts';
-/** Where a process, a command or a step comes in. A file that none of them reaches is dead. */
-const ENTRIES = ['src/main.ts', 'src/cli/main.ts', CATALOGUE];
+/** Where a process, a command or a step comes in, and the journal that every test stands on. A file that none of them reaches is dead. */
+const ENTRIES = ['src/main.ts', 'src/cli/main.ts', CATALOGUE, 'src/journal/memory.ts'];
 
 const { modules } = await checkImports(PROJECT);
 const importsOf = new Map(modules.map((module) => [module.source, module.dependencies.map((dependency) => dependency.resolved)]));

@@ -67,7 +67,7 @@ describe('every test', () => {
 
   it('is found by vitest: it ends with .test.ts, and lies in a folder that vitest.config.ts names', () => {
     const tests = globSync('test/**/*.{test,spec}.{ts,mts,js,mjs}', { cwd: PROJECT }).filter((file) => !file.startsWith('test/fixtures/'));
-    expect(tests.filter((file) => !/^test\/(?:unit|contract|scenarios|architecture|integration)\/.*\.test\.ts$/.test(file))).toEqual([]);
+    expect(tests.filter((file) => !/^test\/(?:unit|contract|scenarios|architecture|integration|e2e|simulation)\/.*\.test\.ts$/.test(file))).toEqual([]);
   });
 });
 
@@ -77,14 +77,28 @@ function longFunctions(file: string, text: string, most: number): string[] {
   const visit = (node: ts.Node): void => {
     if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined) {
       const first = source.getLineAndCharacterOfPosition(node.getStart(source)).line;
-      const last = source.getLineAndCharacterOfPosition(node.getEnd()).line;
-      const lines = last - first + 1;
+      const lines = ownLines(node, source);
       if (lines > most) found.push(`${file}:${first + 1} ${nameOf(node, source)} ${lines} lines`);
     }
     ts.forEachChild(node, visit);
   };
   visit(source);
   return found;
+}
+
+/**
+ * The lines of a function without those of the functions within it. A factory that returns an object of closures is our form
+ * of a class, and a class is not measured as one function either.
+ */
+function ownLines(node: ts.Node, source: ts.SourceFile): number {
+  const lineOf = (position: number): number => source.getLineAndCharacterOfPosition(position).line;
+  let within = 0;
+  const visit = (child: ts.Node): void => {
+    if (ts.isFunctionLike(child) && 'body' in child && child.body !== undefined) within += lineOf(child.getEnd()) - lineOf(child.getStart(source));
+    else ts.forEachChild(child, visit);
+  };
+  ts.forEachChild(node, visit);
+  return lineOf(node.getEnd()) - lineOf(node.getStart(source)) + 1 - within;
 }
 
 function nameOf(node: ts.SignatureDeclaration, source: ts.SourceFile): string {

@@ -1,6 +1,6 @@
 /** Runs the command line in this process against the HTTP surface over a fake door. */
 import { runCommandLine } from '#cli/cli.ts';
-import type { LocalCommands } from '#cli/local.ts';
+import type { LocalCommands } from '#app/commands.ts';
 import { ALICE_KEY, createTestHttp } from './http.ts';
 import type { TestHttp } from './http.ts';
 

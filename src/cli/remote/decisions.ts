@@ -1,6 +1,6 @@
 import { ApprovalShape, IncidentShape, KillSwitchShape, listOf } from '#operations/shapes.ts';
 import { ago, table, until, visible } from '../format.ts';
-import type { ExitCode } from '../local.ts';
+import type { ExitCode } from '#app/commands.ts';
 import { answer, listQuery, noteMore, optional, part, word } from './context.ts';
 import type { RemoteContext } from './context.ts';
 import { approvalText } from './show.ts';

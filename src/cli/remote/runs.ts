@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '#kernel/json.ts';
 import { listOf, RunShape, RunSummaryShape } from '#operations/shapes.ts';
 import { WrongUsage } from '../failure.ts';
 import { ago, lasted, table, visible } from '../format.ts';
-import type { ExitCode } from '../local.ts';
+import type { ExitCode } from '#app/commands.ts';
 import { followRun } from '../watch.ts';
 import { answer, listQuery, noteMore, optional, part, word } from './context.ts';
 import type { RemoteContext } from './context.ts';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { REMOTE_COMMANDS } from '#cli/cli.ts';
 import { COMMANDS, optionsOf, usageOf } from '#cli/command.ts';
-import type { LocalCommands, LocalOptions } from '#cli/local.ts';
+import type { LocalCommands, LocalOptions } from '#app/commands.ts';
 import { nearest, parseCommandLine } from '#cli/parse.ts';
 import { createVirtualClock } from '../../kit/clock.ts';
 import { runCli } from '../../kit/cli.ts';

@@ -29,7 +29,7 @@ export async function get(path) {
 }
 
 export async function send(method, path, body, more) {
-  return read(await fetch(`/api/v1${path}`, { method, headers: headers({ 'content-type': 'application/json', ...more }), body: JSON.stringify(body) }));
+  return read(await fetch(`/api/v1${path}`, { method: String(method), headers: headers({ 'content-type': 'application/json', ...more }), body: JSON.stringify(body) }));
 }
 
 /** Follows a run's events until the signal aborts; comes back after a break where it stopped. */

@@ -52,6 +52,17 @@ export function notice(text, kind = 'info') {
   box.replaceChildren(el('p', { class: kind }, text, ' ', el('button', { class: 'link', type: 'button', onclick: () => box.replaceChildren() }, 'Dismiss')));
 }
 
+/** Does what a button asks for, says what went wrong, and draws again. */
+export async function act(work, redraw) {
+  try {
+    await work();
+  } catch (error) {
+    notice(error.message, 'bad');
+  }
+  document.activeElement?.blur();
+  await redraw();
+}
+
 /** Asks for a few values in a dialog. Resolves to an object of strings (lists for `multiple`), or undefined when cancelled. */
 export function ask({ title, text, fields, action, danger }) {
   return new Promise((resolve) => {

@@ -1,7 +1,6 @@
 /** An offer with its plan, and the buttons that decide on it. */
 import { send } from './api.js';
-import { ask, badge, el, shown, table, when } from './dom.js';
-import { act } from './runs.js';
+import { act, ask, badge, el, shown, table, when } from './dom.js';
 
 const CHANGES_SHOWN = 20;
 const AGAIN = new Set(['form', 'expired', 'withdrawn', 'planFailed', 'halted', 'failed']);

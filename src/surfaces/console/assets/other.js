@@ -48,12 +48,12 @@ async function start(runbook, dryRun) {
 
 export async function auditPage({ main, signal }) {
   const entries = [];
-  let after = 0;
+  let cursor = '';
   for (let pages = 0; pages < 20; pages += 1) {
-    const page = await get(`/audit?after=${after}&limit=200`);
+    const page = await get(`/audit?limit=200${cursor}`);
     entries.push(...page.items);
-    if (page.next === null || page.next === undefined) break;
-    after = page.next;
+    if (page.nextCursor === null) break;
+    cursor = `&cursor=${page.nextCursor}`;
   }
   if (signal.aborted) return;
   main.replaceChildren(

@@ -1,6 +1,6 @@
 /** Runs: the list, and one of them live: diagnosis, offers, effects and timeline. */
 import { follow, get, send } from './api.js';
-import { ask, badge, el, notice, section, shown, table, when } from './dom.js';
+import { act, ask, badge, el, notice, section, shown, table, when } from './dom.js';
 import { offerCard } from './offers.js';
 
 export async function runsPage({ main, signal }) {
@@ -98,14 +98,4 @@ async function settle(runId, effect, outcome, redraw) {
 async function cancel(runId, redraw) {
   const values = await ask({ title: 'Cancel the run', text: 'What has been applied stays; nothing further is done.', fields: [{ name: 'reason', title: 'Why', required: true }], action: 'Cancel run', danger: true });
   if (values !== undefined) await act(() => send('POST', `/runs/${runId}/cancel`, { reason: values.reason }), redraw);
-}
-
-export async function act(work, redraw) {
-  try {
-    await work();
-  } catch (error) {
-    notice(error.message, 'bad');
-  }
-  document.activeElement?.blur();
-  await redraw();
 }
