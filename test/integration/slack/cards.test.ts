@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryJournal } from '#journal/memory.ts';
-import { createVirtualClock } from '../../kit/clock.ts';
+import { createVirtualClock, settle } from '../../kit/clock.ts';
 import { createFakeOperations } from '../../kit/operations.ts';
 import { startSlack, until, type TestSlack } from '../../kit/slack/surface.ts';
 import { startWorkspace, type Workspace } from '../../kit/slack/workspace.ts';
@@ -78,7 +78,10 @@ describe('cards in Slack', () => {
     workspace.fail('chat.postMessage', { kind: 'lose-request' });
     const { clock } = await start();
     await until(() => workspace.callsOf('conversations.history').length === 1, clock);
-    await clock.advance(10_000);
+    for (let turn = 0; turn < 36; turn += 1) {
+      await clock.advance(500);
+      await settle(50);
+    }
     expect(workspace.callsOf('chat.postMessage')).toHaveLength(1);
     await until(async () => (await workspace.cards()).length === 1, clock, 1_000);
     expect(workspace.callsOf('chat.postMessage').filter((call) => call.args['thread_ts'] === undefined)).toHaveLength(2);

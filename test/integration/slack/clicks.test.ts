@@ -105,6 +105,7 @@ describe('buttons', () => {
     ['a guest', { is_restricted: true }, {}],
     ['somebody whose request names another workspace', {}, { teamId: 'T0ELSEWHERE' }],
     ['somebody of another workspace', {}, { userTeamId: 'T0ELSEWHERE' }],
+    ['a member whose request names another workspace of the same organisation', { enterprise_user: { teams: ['T000000001'] } }, { teamId: 'T0ELSEWHERE' }],
     ['slackbot', {}, { userId: 'USLACKBOT' }],
     ['the bot itself', {}, { userId: 'U0RUNBOOK' }],
     ['nobody that Slack knows', {}, { userId: 'U0NOBODY' }],

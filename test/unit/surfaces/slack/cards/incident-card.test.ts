@@ -85,6 +85,16 @@ describe('the incident card', () => {
     expect(shown(subject([runView({ incidentId: null, trigger: { kind: 'slack', requester: 'slack:U123' } })], [approvalView({ incidentId: null })], null))).toContain('started by <@U123>');
   });
 
+  it('stays within its budget when there is more than fits, says so, and keeps the oldest pending approvals whole', () => {
+    const approvals = Array.from({ length: 15 }, (_, at) => approvalView({ id: `apr_${String(at).padStart(26, '0')}`, title: 'ﷺ'.repeat(300), plan: { ...longPlan, summary: 'ﷺ'.repeat(900) } }));
+    const offers = approvals.map((approval) => offerView({ id: approval.id, approvalId: approval.id }));
+    const card = renderCard(subject([runView({ offers })], approvals));
+    expect(brokenLimits(card)).toEqual([]);
+    expect(Buffer.byteLength(JSON.stringify(card.blocks))).toBeLessThanOrEqual(10_000);
+    expect(read(card.blocks)).toContain('There is more than fits here');
+    expect(JSON.stringify(card)).toContain(`${approvals[0]?.id}.${longPlan.digest}`);
+  });
+
   it('keeps hostile labels inert and readable', () => {
     const alert = { ...incidentView().alerts[0], fingerprint: 'f', status: 'firing' as const, labels: { alertname: '<!channel> *x*', __proto__x: 'y', host: 'a\u202eb' }, annotations: { summary: '<https://evil.example|Approve> :tada: @here' }, startsAt: '', endsAt: null, generatorURL: '' };
     const text = shown(subject([], [], incidentView({ title: '<!here> deep & wide', alerts: [alert] })));
