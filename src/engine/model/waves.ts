@@ -1,12 +1,10 @@
 /** What a wave came to, and whether the rest may go on. */
 import type { ItemEnd } from '#step-kit/index.ts';
+import { evaluateHalt } from '#language/diagnose.ts';
 import type { Waves } from '#language/runbook.ts';
 import type { WaveCount } from './events.ts';
 import { effectKey, scopeOf } from './scope.ts';
 import type { ApprovalState, RunState } from './state.ts';
-
-/** Without a `halt` of its own a bulk change stops when more than this share of a wave did not do its job. */
-const HALT_SHARE = 0.1;
 
 export type Ends = Readonly<Record<string, ItemEnd>>;
 
@@ -31,8 +29,6 @@ export function countEnds(run: RunState, approval: ApprovalState, index: number,
 
 export function haltVerdict(run: RunState, waves: Waves, wave: WaveCount): { readonly halted: boolean; readonly because: string } {
   const seen = `${wave.done} of ${wave.size} done, ${wave.returned} returned, ${wave.failed} failed, ${wave.unknown} unknown`;
-  if (waves.halt === undefined) return { halted: wave.size - wave.done > wave.size * HALT_SHARE, because: seen };
-  const verdict = waves.halt.evaluate({ ...scopeOf(run), wave: { ...wave } });
-  if (!verdict.ok) return { halted: true, because: `${seen}; the halt condition cannot be told: ${verdict.because}` };
-  return { halted: verdict.value !== false, because: seen };
+  const verdict = evaluateHalt(waves, { ...wave }, scopeOf(run));
+  return { halted: verdict.halted, because: verdict.because === undefined ? seen : `${seen}; the halt condition cannot be told: ${verdict.because}` };
 }
