@@ -61,23 +61,8 @@ export function createFollowUp(parts: FollowUpParts): (row: IndexEntry) => Promi
     }
   }
 
-  /** Asks the bot's own eyes where the bot feeds the alert. Undefined: nothing speaks against closing. */
-  async function objection(state: IncidentState): Promise<string | undefined> {
-    for (const alert of [...state.alerts.values()].map(alertViewOf)) {
-      if (!parts.feed.feeds(state.target, alert)) continue;
-      const answer = await parts.feed.reread(state.target, alert).catch((error: unknown) => {
-        log.error({ incident: state.id, error }, 'an alert could not be read again');
-        return { seen: false, because: 'looking again failed unexpectedly' } as const;
-      });
-      if (answer === 'not-ours') continue;
-      if (!answer.seen) return `Alertmanager says resolved, but the bot cannot see whether it is over: ${answer.because}.`;
-      if (answer.stillHolds === true) return `Alertmanager says resolved, but ${answer.say}.`;
-    }
-    return undefined;
-  }
-
   async function close(state: IncidentState): Promise<void> {
-    const say = await objection(state);
+    const say = await objection(parts, state);
     if (say !== undefined) {
       const retryAt = Math.trunc(clock.now()) + pauseAfter(state.held);
       return note(state, (now) => (isQuiet(now) ? [{ type: 'CloseHeld', data: { say, retryAt } }] : []));
@@ -98,6 +83,21 @@ export function createFollowUp(parts: FollowUpParts): (row: IndexEntry) => Promi
     else await (next.work === 'tell-run' ? tellRun(state) : close(state));
     return 'worked';
   };
+}
+
+/** Asks the bot's own eyes where the bot feeds the alert. Undefined: nothing speaks against closing. */
+async function objection({ feed, log }: FollowUpParts, state: IncidentState): Promise<string | undefined> {
+  for (const alert of [...state.alerts.values()].map(alertViewOf)) {
+    if (!feed.feeds(state.target, alert)) continue;
+    const answer = await feed.reread(state.target, alert).catch((error: unknown) => {
+      log.error({ incident: state.id, error }, 'an alert could not be read again');
+      return { seen: false, because: 'looking again failed unexpectedly' } as const;
+    });
+    if (answer === 'not-ours') continue;
+    if (!answer.seen) return `Alertmanager says resolved, but the bot cannot see whether it is over: ${answer.because}.`;
+    if (answer.stillHolds === true) return `Alertmanager says resolved, but ${answer.say}.`;
+  }
+  return undefined;
 }
 
 async function beforeOf(open: readonly IncidentState[], id: string, before: (now: IncidentState) => Promise<void>): Promise<void> {

@@ -5,8 +5,9 @@
  */
 import type { Clock } from '#kernel/clock.ts';
 import type { Change, KnownEnd, Remembered } from './decide.ts';
-import type { Ends, Family, Ledger, Write } from './ledger.ts';
-import { evolve, nextWork, type Folded, type IncidentState } from './state.ts';
+import type { Ends } from './known-ends.ts';
+import type { Family, Ledger, Write } from './ledger.ts';
+import { endsIn, evolve, nextWork, type Folded, type IncidentState } from './state.ts';
 
 /** Tasks that are decided and stored together. */
 const BATCH_MAX = 256;
@@ -117,7 +118,7 @@ async function carryOut({ ledger, clock, onDue }: { ledger: Ledger; clock: Clock
 function endsFor(ledger: Ledger, tasks: readonly Task<unknown>[]): Ends | Promise<Ends> {
   const target = tasks[0]?.target ?? '';
   const fingerprints = tasks.flatMap((task) => task.fingerprints);
-  return ledger.cachedEnds(target, fingerprints) ?? ledger.loadEnds(target, fingerprints);
+  return ledger.ends.cached(target, fingerprints) ?? ledger.ends.load(target, fingerprints);
 }
 
 async function namedBy(ledger: Ledger, family: Family, tasks: readonly Task<unknown>[]): Promise<readonly Folded[]> {
@@ -148,8 +149,7 @@ function createDraft(family: Family, named: readonly Folded[], ends: Ends, now: 
     for (const event of change.events) {
       const next = evolve(states.get(change.incident), { ...event, at: now });
       if (next !== undefined) states.set(change.incident, next);
-      const told = event.type === 'AlertsResolved' ? event.data.alerts : event.type === 'IncidentClosed' ? event.data.ends : [];
-      for (const end of told) noteEnd(end.fingerprint, end.staleBefore, change.incident);
+      for (const end of endsIn(event)) noteEnd(end.fingerprint, end.staleBefore, change.incident);
       list.push({ actor, event });
     }
     if (list.length > 0) events.set(change.incident, list);

@@ -157,6 +157,12 @@ function tracked(record: AlertRecord): TrackedAlert {
   return { ...record, labels: inertLabels(record.labels), annotations: inertLabels(record.annotations), firing: true, endsAt: null };
 }
 
+/** The ends of alerts that an event tells of. */
+export function endsIn(event: IncidentEvent): readonly AlertEnd[] {
+  if (event.type === 'AlertsResolved') return event.data.alerts;
+  return event.type === 'IncidentClosed' ? event.data.ends : [];
+}
+
 /** Nothing that is known of it fires, and nothing of it is hidden. Whether it is really over, the bot may have to look. */
 export function isQuiet(state: IncidentState): boolean {
   return state.closed === null && state.firing === 0 && state.hidden === 0;
@@ -164,14 +170,13 @@ export function isQuiet(state: IncidentState): boolean {
 
 export type NextWork = { readonly work: 'start-run' | 'tell-run' | 'close'; readonly dueAt: number };
 
-/** What the bot still has to do for it, and when. One thing at a time: the run is started before it is told anything. */
+/** What the bot still has to do for it, and when. One thing at a time, the oldest first: the run is started before it is told anything. */
 export function nextWork(state: IncidentState): NextWork | undefined {
   if (state.closed !== null) return undefined;
   const todo: NextWork[] = [];
   if (state.runbook !== null && state.runs.length === 0) todo.push({ work: 'start-run', dueAt: state.runRefused?.retryAt ?? state.openedAt });
   if (state.toTellSince !== null && state.runs.length > 0) todo.push({ work: 'tell-run', dueAt: state.toTellSince });
-  const neverTried = state.runbook !== null && state.runs.length === 0 && state.runRefused === null;
-  if (isQuiet(state) && !neverTried) todo.push({ work: 'close', dueAt: Math.max(state.quietSince ?? 0, state.held?.retryAt ?? 0) });
+  if (isQuiet(state)) todo.push({ work: 'close', dueAt: Math.max(state.quietSince ?? 0, state.held?.retryAt ?? 0) });
   return todo.reduce<NextWork | undefined>((first, work) => (first === undefined || work.dueAt < first.dueAt ? work : first), undefined);
 }
 

@@ -36,8 +36,7 @@ export function createWorker(parts: WorkerParts): Worker {
   let woken = false;
   let looking: Promise<void> = Promise.resolve();
   let pausedUntilMs = 0;
-  let timerAtMs = Number.POSITIVE_INFINITY;
-  let cancelTimer = (): void => {};
+  const alarm = createAlarm(clock, wake);
 
   async function work(row: IndexEntry): Promise<void> {
     let outcome: 'worked' | 'idle' = 'idle';
@@ -50,11 +49,11 @@ export function createWorker(parts: WorkerParts): Worker {
     busy.delete(row.id);
     // A due row with nothing to do was out of date. Looking again at once could only spin on it.
     if (outcome === 'worked') wake();
-    else wakeAt(clock.now() + PAUSE_MS);
+    else alarm.set(clock.now() + PAUSE_MS);
   }
 
   async function look(): Promise<void> {
-    if (clock.now() < pausedUntilMs) return wakeAt(pausedUntilMs);
+    if (clock.now() < pausedUntilMs) return alarm.set(pausedUntilMs);
     const free = CONCURRENCY_MAX - busy.size;
     if (free <= 0) return;
     const due = await journal.query({ kind: 'incident', open: true, dueBefore: clock.now(), limit: DUE_MAX });
@@ -62,15 +61,7 @@ export function createWorker(parts: WorkerParts): Worker {
     for (const row of due.filter(({ id }) => !busy.has(id)).slice(0, free)) busy.set(row.id, work(row));
     if (busy.size > 0) return;
     const next = await journal.nextDueAt('incident');
-    if (next !== undefined) wakeAt(next);
-  }
-
-  /** Of several times the earliest is kept: looking finds out the next one. */
-  function wakeAt(atMs: number): void {
-    if (!running || atMs >= timerAtMs) return;
-    cancelTimer();
-    timerAtMs = atMs;
-    cancelTimer = clock.schedule(atMs, wake);
+    if (next !== undefined) alarm.set(next);
   }
 
   /** One look at the end of the turn, however many notifications were stored in it. */
@@ -80,29 +71,50 @@ export function createWorker(parts: WorkerParts): Worker {
     setImmediate(() => {
       looking = looking.then(async () => {
         woken = false;
-        cancelTimer();
-        timerAtMs = Number.POSITIVE_INFINITY;
+        alarm.clear();
         if (running) await look();
       });
       looking = looking.catch((error: unknown) => {
         log.error({ error }, 'due incidents could not be read; trying again');
         pausedUntilMs = clock.now() + PAUSE_MS;
-        wakeAt(pausedUntilMs);
+        alarm.set(pausedUntilMs);
       });
     });
   }
 
   return {
-    dueAt: (atMs) => (atMs <= clock.now() ? wake() : wakeAt(atMs)),
+    dueAt(atMs) {
+      if (atMs <= clock.now()) wake();
+      else if (running) alarm.set(atMs);
+    },
     start() {
       running = true;
       wake();
     },
     async stop() {
       running = false;
-      cancelTimer();
       await looking;
       await Promise.all(busy.values());
+      alarm.clear();
     },
+  };
+}
+
+/** Of several times the earliest is kept: whoever is woken finds out the next one. */
+function createAlarm(clock: Clock, ring: () => void): { set(atMs: number): void; clear(): void } {
+  let setForMs = Number.POSITIVE_INFINITY;
+  let cancel = (): void => {};
+  const clear = (): void => {
+    cancel();
+    setForMs = Number.POSITIVE_INFINITY;
+  };
+  return {
+    set(atMs) {
+      if (atMs >= setForMs) return;
+      clear();
+      setForMs = atMs;
+      cancel = clock.schedule(atMs, ring);
+    },
+    clear,
   };
 }

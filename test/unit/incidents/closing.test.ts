@@ -3,7 +3,7 @@ import type { IncidentView } from '#engine/model/views.ts';
 import type { AlertFeed, RereadAnswer } from '#incidents/ports.ts';
 import { fail, succeed } from '#kernel/failure.ts';
 import { firing, notification, resolved } from '../../kit/alertmanager.ts';
-import { apiOf, createIncidentRig, quiesce, type IncidentRig } from '../../kit/incidents.ts';
+import { apiOf, createFakeRuns, createIncidentRig, quiesce, type IncidentRig } from '../../kit/incidents.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const at = (minutes: number): number => START + minutes * 60_000;
@@ -87,6 +87,23 @@ describe('an alert that fires again', () => {
     expect(await view()).toMatchObject({ status: 'open', runs: ['run_1'], alerts: [{ status: 'firing' }] });
     expect((await view())?.notes).toEqual([expect.stringContaining('fired again')]);
     expect(runs.asked).toHaveLength(1);
+    expect(runs.told.map(({ alert }) => alert.firing)).toEqual([true]);
+  });
+
+  it('is told to the run again after a failure, and at the latest when a person closes the incident', async () => {
+    const runs = createFakeRuns();
+    let deaf = true;
+    const alertChanged: typeof runs.alertChanged = async (runId, alert) => {
+      if (deaf) throw new Error('the journal is busy');
+      return runs.alertChanged(runId, alert);
+    };
+    const { incidents, id, clock } = await opened({ feed: feedOf(() => ({ seen: false, because: 'nothing answers' })), runs: { ...runs, alertChanged } });
+    await incidents.receive(notification([resolved('aa', at(0), at(2))]));
+    await incidents.receive(notification([firing('aa', at(2))]));
+    await clock.advance(10_000);
+    await expect(incidents.close('alice', id, 'enough')).rejects.toThrow('busy');
+    deaf = false;
+    expect(await incidents.close('alice', id, 'enough')).toMatchObject({ ok: true });
     expect(runs.told.map(({ alert }) => alert.firing)).toEqual([true]);
   });
 

@@ -89,6 +89,24 @@ describe('an acknowledgement', () => {
   });
 });
 
+describe('a notification of which only a part could be stored', () => {
+  it('is refused, and its repeat adds only what is missing', async () => {
+    const { journal, held } = heldJournal();
+    const { incidents } = createIncidentRig({ journal, runbookFor: (labels) => labels['pool'] });
+    const both = notification([firing('aa', START, { pool: 'a' }), firing('bb', START, { pool: 'b' })]);
+    const first = incidents.receive(both);
+    await settle();
+    await held[0]?.store();
+    held[1]?.fail();
+    expect(await state(first)).toBe('refused');
+    const repeat = incidents.receive(both);
+    await settle();
+    await held[2]?.store();
+    expect(await repeat).toMatchObject({ accepted: 2, duplicates: 1 });
+    expect((await incidents.list({})).items.map(({ runbook }) => runbook).toSorted()).toEqual(['a', 'b']);
+  });
+});
+
 describe('another writer of the same incident', () => {
   it('is noticed: its events are read and the notification is decided again on them', async () => {
     const clock = createVirtualClock();
