@@ -1,5 +1,6 @@
 /** An engine on a journal that forgets, in virtual time, with steps and a runbook made for the test. */
-import { silentLog } from '#kernel/log.ts';
+import type { Ids } from '#kernel/ids.ts';
+import { silentLog, type Log } from '#kernel/log.ts';
 import { sha256 } from '#kernel/digest.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import { createMemoryJournal } from '#journal/memory.ts';
@@ -10,7 +11,7 @@ import type { Policy } from '#policy/model.ts';
 import { defineRead, defineWrite, succeed, z, type AnyStep, type Item, type ItemEnd, type ProbeAnswer, type ReadStep, type Result, type Tier, type UndoStep, type WriteStep } from '#step-kit/index.ts';
 import type { AlertFacts, RunTrigger } from '#engine/model/events.ts';
 import type { RunState } from '#engine/model/state.ts';
-import type { Journal } from '#engine/ports.ts';
+import type { Journal, Runbooks, Systems } from '#engine/ports.ts';
 import { createClaims } from '#engine/runtime/claims.ts';
 import { createEngine, type Engine } from '#engine/runtime/engine.ts';
 import { createKillSwitch, type KillSwitch } from '#engine/runtime/kill-switch.ts';
@@ -151,6 +152,9 @@ export interface Rig {
   readonly clock: VirtualClock;
   readonly journal: Journal;
   readonly killSwitch: KillSwitch;
+  readonly runbooks: Runbooks;
+  readonly steps: ReadonlyMap<string, AnyStep>;
+  readonly ids: Ids;
   policy: Policy;
   start(book: Runbook, more?: { trigger?: RunTrigger; alert?: AlertFacts; dryRun?: boolean }): Promise<string>;
   state(runId: string): Promise<RunState>;
@@ -160,34 +164,58 @@ export interface Rig {
   restart(): Promise<Rig>;
 }
 
-export async function createRig(books: readonly Runbook[], steps: readonly AnyStep[], given: { clock?: VirtualClock; journal?: Journal } = {}): Promise<Rig> {
+export interface RigGiven {
+  readonly clock?: VirtualClock;
+  readonly journal?: Journal;
+  /** Default: everything is let through. */
+  readonly redact?: (value: Json) => Json;
+  /** Texts that no longer compile, as after an upgrade. */
+  readonly unreadable?: ReadonlySet<string>;
+  readonly systems?: Systems;
+  readonly log?: Log;
+  /** A process after a restart must not make the ids of the one before it. */
+  readonly ids?: Ids;
+  /** The engine is made, and not yet started. */
+  readonly idle?: boolean;
+}
+
+export async function createRig(books: readonly Runbook[], steps: readonly AnyStep[], given: RigGiven = {}): Promise<Rig> {
   const clock = given.clock ?? createVirtualClock();
   const journal = given.journal ?? createMemoryJournal({ clock });
-  const runbooks = { list: () => books, get: (name: string) => books.find((book) => book.name === name), compile: (source: string) => books.find((book) => book.source === source) };
+  const runbooks: Runbooks = {
+    list: () => books,
+    get: (name) => books.find((book) => book.name === name),
+    compile: (source) => (given.unreadable?.has(source) === true ? undefined : books.find((book) => book.source === source)),
+  };
+  const ids = given.ids ?? createTestIds(clock);
   const killSwitch = createKillSwitch({ journal, clock });
   let policy = testPolicy;
+  const catalogue = new Map(steps.map((step) => [step.name, step]));
   const engine = createEngine({
     journal,
     clock,
-    ids: createTestIds(clock),
-    log: silentLog,
+    ids,
+    log: given.log ?? silentLog,
     runbooks,
-    steps: new Map(steps.map((step) => [step.name, step])),
-    systems: { client: () => undefined },
+    steps: catalogue,
+    systems: given.systems ?? { client: () => undefined },
     policy: () => policy,
     credentialRoles: new Set(),
-    redact: (value) => value,
+    redact: given.redact ?? ((value) => value),
     killSwitch,
     claims: createClaims(),
     ledger: createLedger({ journal, clock }),
     revisions: createRevisions({ journal, runbooks }),
   });
-  await engine.start();
+  if (given.idle !== true) await engine.start();
   const rig: Rig = {
     engine,
     clock,
     journal,
     killSwitch,
+    runbooks,
+    steps: catalogue,
+    ids,
     get policy() {
       return policy;
     },
@@ -218,7 +246,11 @@ export async function createRig(books: readonly Runbook[], steps: readonly AnySt
       });
       await clock.advance(0);
     },
-    restart: () => createRig(books, steps, { clock, journal }),
+    restart: async () => {
+      const again = await createRig(books, steps, { ...given, clock, journal, ids });
+      again.policy = policy;
+      return again;
+    },
   };
   return rig;
 }

@@ -43,7 +43,8 @@ function doneHolds(run: RunState, runbook: Runbook): { readonly holds: boolean; 
   if (runbook.done.when === undefined) return { holds: true, because: 'all steps and offers have ended' };
   const done = runbook.done.when.evaluate(scopeOf(run));
   if (!done.ok) return { holds: false, because: done.because };
-  return done.value === true ? { holds: true, because: `done: ${runbook.done.when.text}` } : { holds: false, because: `${runbook.done.when.text} does not hold` };
+  const condition = runbook.done.when.text.replace(/^\$\{\{\s*|\s*\}\}$/g, '');
+  return done.value === true ? { holds: true, because: `${condition} holds` } : { holds: false, because: `${condition} does not hold` };
 }
 
 export function statusOf(run: RunState): RunStatus {

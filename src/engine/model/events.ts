@@ -83,7 +83,7 @@ export type RunEvent =
   | { type: 'WaveStarted'; data: { approval: string; index: number; items: readonly string[] } }
   | { type: 'EffectIntended'; data: { key: string; approval: string; item: string; wave: number; target: string; uses: string } }
   | { type: 'EffectSucceeded'; data: { key: string; result: JsonObject; /** `probe`: a lost call was found to have landed. */ learnt?: 'probe' } }
-  | { type: 'EffectFailed'; data: { key: string; failure: Failure; learnt?: 'probe' } }
+  | { type: 'EffectFailed'; data: { key: string; failure: Failure; learnt?: 'probe'; /** A probe is certain that nothing has landed, so the item is open again under the same approval. */ again?: true } }
   /** The item moved since it was approved, or was claimed elsewhere: nothing was sent. */
   | { type: 'EffectSkipped'; data: { approval: string; item: string; wave: number; because: string } }
   /** Nobody can tell whether the call landed. A person settles it. */

@@ -145,6 +145,7 @@ const CHANGES: Changes = {
       approvedBy: undefined,
       waves: [],
       skipped: new Map(),
+      lost: new Map(),
       halted: undefined,
       verified: undefined,
     });
@@ -195,6 +196,12 @@ const CHANGES: Changes = {
   },
   EffectFailed: (s, d, at) => {
     const effect = effectOf(s, d.key);
+    if (d.again === true) {
+      const { lost } = approvalOf(s, effect.approval);
+      lost.set(effect.item, (lost.get(effect.item) ?? 0) + 1);
+      s.effects.delete(d.key);
+      return;
+    }
     effect.status = 'failed';
     effect.failure = d.failure;
     effect.endedAt = at;

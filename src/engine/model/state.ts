@@ -77,6 +77,8 @@ export interface ApprovalState {
   readonly waves: WaveState[];
   /** Item key → why nothing was sent for it. */
   readonly skipped: Map<string, { readonly because: string; readonly wave: number; readonly at: number }>;
+  /** Item key → how often a call for it was lost and certainly did not land. */
+  readonly lost: Map<string, number>;
   halted: string | undefined;
   verified: { readonly outcome: 'passed' | 'failed' | 'unknown'; readonly say: string } | undefined;
 }

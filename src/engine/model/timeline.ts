@@ -47,7 +47,7 @@ const SAY: Say = {
   WaveStarted: (d) => `Wave ${d.index + 1}: ${d.items.length} items.`,
   EffectIntended: (d) => `About to change ${d.item}.`,
   EffectSucceeded: (d) => `Done${d.learnt === 'probe' ? ' (the answer was lost; a probe found it)' : ''}.`,
-  EffectFailed: (d) => `Failed: ${d.failure.message}.`,
+  EffectFailed: (d) => `Failed: ${d.failure.message}.${d.again === true ? ' It is tried again.' : ''}`,
   EffectSkipped: (d) => `${d.item} was left alone: ${d.because}.`,
   EffectUnknown: (d) => `Nobody can tell whether the call landed: ${d.evidence}. A person must settle it.`,
   EffectSettled: (d) => `${d.by} settled it as ${d.outcome === 'applied' ? 'applied' : 'not applied'}: ${d.reason}.`,

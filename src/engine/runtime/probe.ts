@@ -9,6 +9,8 @@ import { approvalOf, approvedStep, stateOf, type Work } from './work.ts';
 
 /** Waits between probes, ms; the last one repeats until the lost call can no longer land. */
 const PROBE_AGAIN_MS = [0, 2_000, 5_000, 10_000, 20_000] as const;
+/** A call for one item that is lost this often, although nothing landed, is a failure. */
+const LOST_MAX = 3;
 /** Probes that still could not see anything after that; then a person is asked. */
 const BLIND_PROBES_MAX = 3;
 
@@ -31,7 +33,7 @@ export async function probeEffect(work: Work, key: string): Promise<void> {
     if (work.signal.aborted) return;
     if (answer.landed === 'applied') return recordOutcome(work, key, { ok: true, value: answer.result }, 'probe');
     if (answer.landed === 'notApplied' && late) {
-      return recordOutcome(work, key, { ok: false, failure: { reason: 'unreachable', message: `the call was lost and has not landed: ${tidyText(work, answer.evidence)}`, landed: 'no' } }, 'probe');
+      return notLanded(work, key, answer.evidence);
     }
     if (late && answer.landed === 'unknown') blind += 1;
     if (blind >= BLIND_PROBES_MAX) return giveUp(work, key, answer.evidence);
@@ -46,6 +48,17 @@ async function ask(work: Work, run: RunState, approval: ApprovalState, step: Wri
     value: await step.probe(item, approval.plan.input, { ...contextFor(work.world, run.target, signal), idempotencyKey: effect.key, intendedAt: effect.intendedAt }),
   }));
   return answer.ok ? answer.value : { landed: 'unknown', evidence: answer.failure.message };
+}
+
+/** Nothing has happened and nothing can happen any more, so the item is as open as before; but not for ever. */
+async function notLanded(work: Work, key: string, evidence: string): Promise<void> {
+  const failure = { reason: 'unreachable', message: `the call was lost and has not landed: ${tidyText(work, evidence)}`, landed: 'no' } as const;
+  await work.actor.record((now) => {
+    const effect = now.effects.get(key);
+    if (effect?.status !== 'intended') return [];
+    const lost = (approvalOf(now, effect.approval).lost.get(effect.item) ?? 0) + 1;
+    return [{ type: 'EffectFailed', data: lost < LOST_MAX ? { key, failure, learnt: 'probe', again: true } : { key, failure, learnt: 'probe' } }];
+  });
 }
 
 async function giveUp(work: Work, key: string, evidence: string): Promise<void> {

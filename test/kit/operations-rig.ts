@@ -1,0 +1,94 @@
+/** The real operations over the real engine, in memory and in virtual time; only the incident desk is a stand-in. */
+import { silentLog } from '#kernel/log.ts';
+import type { Runbook } from '#language/runbook.ts';
+import { createAudit, type Audit } from '#operations/audit.ts';
+import { createOperations } from '#operations/create.ts';
+import type { GroupMembers, IncidentDesk } from '#operations/context.ts';
+import type { Answer, Operations } from '#operations/operations.ts';
+import type { ApprovalView, OfferView, RunView } from '#engine/model/views.ts';
+import type { Principal } from '#policy/model.ts';
+import type { AnyStep } from '#step-kit/index.ts';
+import { createRig, type Rig, type RigGiven } from './engine.ts';
+
+export interface OperationsRig extends Rig {
+  readonly operations: Operations;
+  readonly audit: Audit;
+  slackGroups: GroupMembers;
+  view(runId: string): Promise<RunView>;
+  offerOf(runId: string, offer?: string): Promise<OfferView>;
+  /** The newest approval of an offer. */
+  approvalOf(runId: string, offer?: string): Promise<ApprovalView>;
+  /** Says yes to what is shown, and lets happen what can happen without time moving on. */
+  yes(runId: string, by?: Principal, offer?: string): Promise<Answer<ApprovalView>>;
+  restarted(): Promise<OperationsRig>;
+}
+
+export function person(id: string, more: Partial<Principal> = {}): Principal {
+  return { id, kind: 'human', roles: [], via: 'api', ...more };
+}
+
+export const ALICE = person('alice');
+export const BOB = person('bob');
+export const DORA = person('dora');
+export const ERIN = person('erin');
+export const ROBOT = person('robot', { kind: 'automation', roles: ['oncall', 'lead'] });
+
+const NO_DESK: IncidentDesk = {
+  receive: async () => ({ accepted: 0, duplicates: 0, incidents: [] }),
+  close: async () => ({ ok: false, problem: { code: 'not-found', message: 'there is no such incident' } }),
+  view: async () => undefined,
+  list: async () => ({ items: [], nextCursor: null }),
+};
+
+export async function createOperationsRig(books: readonly Runbook[], steps: readonly AnyStep[], given: RigGiven = {}): Promise<OperationsRig> {
+  return over(await createRig(books, steps, given));
+}
+
+function over(rig: Rig): OperationsRig {
+  const audit = createAudit({ journal: rig.journal, log: silentLog });
+  let slackGroups: GroupMembers = new Map();
+  const operations = createOperations({
+    engine: rig.engine,
+    incidents: NO_DESK,
+    journal: rig.journal,
+    killSwitch: rig.killSwitch,
+    runbooks: rig.runbooks,
+    problemsOf: () => [],
+    steps: rig.steps,
+    targets: [{ name: 'prod', matchesAll: true }],
+    policy: () => rig.policy,
+    slackGroups: async () => slackGroups,
+    audit,
+    clock: rig.clock,
+    ids: rig.ids,
+    log: silentLog,
+  });
+  const view = async (runId: string): Promise<RunView> => found(await operations.run(runId), runId);
+  const offerOf = async (runId: string, offer = 'light'): Promise<OfferView> => found((await view(runId)).offers.find((one) => one.id === offer), offer);
+  const approvalOf = async (runId: string, offer = 'light'): Promise<ApprovalView> => {
+    const id = (await offerOf(runId, offer)).approvalId;
+    return found(id === null ? undefined : await operations.approval(id), `approval of ${offer}`);
+  };
+  const own = {
+    operations,
+    audit,
+    view,
+    offerOf,
+    approvalOf,
+    async yes(runId: string, by: Principal = ALICE, offer = 'light') {
+      const { id, plan } = await approvalOf(runId, offer);
+      const answer = await operations.decide(by, id, { decision: 'approve', digest: plan.digest });
+      await rig.clock.advance(0);
+      return answer;
+    },
+    restarted: async () => over(await rig.restart()),
+  };
+  const whole = Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(rig), ...Object.getOwnPropertyDescriptors(own) }) as OperationsRig;
+  Object.defineProperty(whole, 'slackGroups', { get: () => slackGroups, set: (next: GroupMembers) => (slackGroups = next) });
+  return whole;
+}
+
+function found<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`there is no ${what}`);
+  return value;
+}
