@@ -34,10 +34,17 @@ export function createNarrator(options: NarratorOptions): Narrator {
     const after = told.get(id) ?? 0;
     for (const entry of (await operations.runEvents(id, after)) ?? []) {
       told.set(id, entry.version);
-      if (!QUIET.has(entry.type)) say(`${stageOf(entry)} ${entry.say}`);
+      if (entry.type === 'Diagnosed') await tellFindings(id);
+      else if (!QUIET.has(entry.type)) say(`${stageOf(entry)} ${entry.say}`);
       if (entry.type === 'WaveChecked') say(`        The DLQ now holds ${options.depth()} entries.`);
       if (entry.type === 'ApprovalRequested') await onApproval(options, String(entry.data['approval'] ?? ''), id);
     }
+  };
+
+  const tellFindings = async (id: string): Promise<void> => {
+    const run = await operations.run(id);
+    for (const finding of run?.findings ?? []) say(`FOUND   ${finding.severity}: ${finding.say}`);
+    for (const unknown of run?.unknowns ?? []) say(`FOUND   ${unknown}`);
   };
 
   const allEnded = async (runIds: readonly string[]): Promise<boolean> => {
@@ -63,7 +70,6 @@ export function createNarrator(options: NarratorOptions): Narrator {
 
 function stageOf(entry: TimelineEntry): string {
   if (entry.type.startsWith('Step')) return 'LOOK   ';
-  if (entry.type === 'Diagnosed') return 'FOUND  ';
   if (entry.type.startsWith('Offer') || entry.type.startsWith('Plan') || entry.type === 'NothingToDo') return 'OFFER  ';
   if (entry.type.startsWith('Approval') || entry.type === 'DecisionRecorded') return 'DECIDE ';
   if (entry.type.startsWith('Effect') || entry.type.startsWith('Wave') || entry.type === 'ApplyHalted') return 'APPLY  ';
