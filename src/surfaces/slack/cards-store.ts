@@ -1,6 +1,5 @@
 /** Where each card stands in Slack, so that it survives restarts and lost answers. Kept as a stream of its own in the journal. */
 import { z } from 'zod';
-import type { Journal } from '#engine/ports.ts';
 import type { JsonObject } from '#kernel/json.ts';
 
 const seenSchema = z.object({ version: z.number().int().min(0), part: z.number().int().min(0) });
@@ -29,13 +28,19 @@ export interface SlackCards {
   release(subjectId: string): void;
 }
 
+/** What the cards need of the journal: a stream of their own, appended at the version that was seen. */
+export interface CardJournal {
+  read(stream: string): Promise<readonly { readonly version: number; readonly data: JsonObject }[]>;
+  append(append: { readonly stream: string; readonly expectedVersion: number; readonly events: readonly { readonly type: string; readonly actor: string; readonly data: JsonObject }[] }): Promise<{ readonly ok: boolean }>;
+}
+
 const EVENT = 'SlackCardNoted';
 
 export function newCard(channel: string): CardRecord {
   return { channel, ts: null, intendedAt: null, shown: null, facts: false, seen: {}, thread: null };
 }
 
-export function createCardsStore(journal: Journal): SlackCards {
+export function createCardsStore(journal: CardJournal): SlackCards {
   const versions = new Map<string, number>();
   return {
     async get(subjectId) {

@@ -1,13 +1,12 @@
 /** The Slack surface: cards out, clicks and commands in. @slack/* is loaded when `createSlack` is called, not before. */
 import type { FastifyPluginAsync } from 'fastify';
-import type { Journal } from '#engine/ports.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Secret } from '#kernel/secret.ts';
 import type { Operations } from '#operations/operations.ts';
 import { createSlackApi } from './api.ts';
 import { CardWriter } from './card-writer.ts';
-import { createCardsStore } from './cards-store.ts';
+import { createCardsStore, type CardJournal } from './cards-store.ts';
 import type { SlackDirectory } from './directory.ts';
 import { createInbound } from './inbound.ts';
 import { Notifier } from './notifier.ts';
@@ -33,7 +32,7 @@ export interface SlackOptions {
   /** Where people reach the console; without it cards hold no links. */
   readonly baseUrl?: string;
   readonly operations: Operations;
-  readonly journal: Journal;
+  readonly journal: CardJournal;
   /** Told when Slack says that a user group has changed. */
   readonly directory?: SlackDirectory;
   readonly clock: Clock;

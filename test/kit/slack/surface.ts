@@ -1,6 +1,5 @@
 /** The Slack surface over a fake door, a journal in memory and the workspace of `workspace.ts`. */
 import Fastify, { type FastifyInstance } from 'fastify';
-import type { Journal } from '#engine/ports.ts';
 import { createMemoryJournal } from '#journal/memory.ts';
 import { silentLog } from '#kernel/log.ts';
 import { Secret } from '#kernel/secret.ts';
@@ -13,7 +12,6 @@ import { APP_TOKEN, BOT_TOKEN, type Workspace } from './workspace.ts';
 export interface TestSlack {
   readonly slack: Slack;
   readonly operations: FakeOperations;
-  readonly journal: Journal;
   readonly clock: VirtualClock;
   readonly http: FastifyInstance;
   /** Sends a payload, signed now; resolves with the status of the acknowledgement. */
@@ -44,7 +42,6 @@ export async function startSlack(workspace: Workspace, given: Partial<SlackOptio
   return {
     slack,
     operations,
-    journal,
     clock,
     http,
     send: async (payload) => {
