@@ -1,10 +1,11 @@
 /** The bot's API, as a script uses it; answers are read by the shapes that the API documents. */
 import { z } from 'zod';
-import { ApprovalShape, IncidentShape, KillSwitchShape, RunShape, RunSummaryShape, listOf } from '#operations/shapes.ts';
-import type { ApprovalView, IncidentView, RunSummary, RunView } from '#engine/model/views.ts';
+import { ApprovalShape, IncidentShape, KillSwitchShape, RunShape, RunSummaryShape, TimelineEntryShape, listOf } from '#operations/shapes.ts';
+import type { ApprovalView, IncidentView, RunSummary, RunView, TimelineEntry } from '#engine/model/views.ts';
 import { KEYS, WEBHOOK_TOKEN } from './bot.ts';
 
 const WITHIN_MS = 10_000;
+const STREAM_WITHIN_MS = 120_000;
 const Receipt = z.object({ accepted: z.number(), duplicates: z.number(), incidents: z.array(z.string()) });
 
 export interface Api {
@@ -18,6 +19,8 @@ export interface Api {
   approvals(): Promise<readonly ApprovalView[]>;
   approval(id: string): Promise<ApprovalView>;
   killSwitch(): Promise<{ readonly on: boolean }>;
+  /** The server-sent events of a run, after this version: each as it comes, until `enough` of them have, or the stream ends. */
+  follow(runId: string, options?: { readonly after?: number; enough?(entries: readonly TimelineEntry[]): boolean }): Promise<readonly TimelineEntry[]>;
 }
 
 export function createApi(url: string, key: string = KEYS.ann): Api {
@@ -40,7 +43,25 @@ export function createApi(url: string, key: string = KEYS.ann): Api {
     approvals: async () => (await get('/approvals', listOf(ApprovalShape))).items,
     approval: (id) => get(`/approvals/${id}`, ApprovalShape),
     killSwitch: () => get('/kill-switch', KillSwitchShape),
+    follow: (runId, options = {}) => follow(`${url}/api/v1/runs/${runId}/events`, headers, options),
   };
+}
+
+async function follow(url: string, headers: Readonly<Record<string, string>>, { after, enough }: { readonly after?: number; enough?(entries: readonly TimelineEntry[]): boolean }): Promise<readonly TimelineEntry[]> {
+  const entries: TimelineEntry[] = [];
+  const response = await fetch(url, { headers: { ...headers, accept: 'text/event-stream', ...(after === undefined ? {} : { 'last-event-id': String(after) }) }, signal: AbortSignal.timeout(STREAM_WITHIN_MS) });
+  if (response.headers.get('content-type') !== 'text/event-stream') throw new Error(`the stream answered ${response.status}: ${await response.text()}`);
+  let text = '';
+  for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += chunk;
+    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+      const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1];
+      text = text.slice(end + 2);
+      if (data !== undefined) entries.push(TimelineEntryShape.parse(JSON.parse(data)));
+    }
+    if (enough?.(entries) === true) break;
+  }
+  return entries;
 }
 
 /** One sample of the bot's `/metrics`; undefined when there is no such series. */

@@ -1,4 +1,5 @@
 /** The bot as its users run it: a process of its own, with its files in a folder, its journal on disk and its door on 127.0.0.1. */
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -11,8 +12,10 @@ const ROOT = join(import.meta.dirname, '..', '..', '..');
 export const RUNBOOK = join(ROOT, 'runbooks', 'dlq-overflow.yaml');
 export const CORDUM_KEY = 'e2e-cordum-key-7f3a';
 export const WEBHOOK_TOKEN = 'e2e-webhook-token-51c9';
-/** `ann` is on call by the policy; `vic` may read, and nothing else. */
-export const KEYS = { ann: 'e2e-key-of-ann-90b1e2', vic: 'e2e-key-of-vic-4d77c3' } as const;
+/** `ann` and `ben` are on call by the policy; `vic` may read, and nothing else. */
+export const KEYS = { ann: 'e2e-key-of-ann-90b1e2', ben: 'e2e-key-of-ben-08fa65', vic: 'e2e-key-of-vic-4d77c3' } as const;
+
+const COMMAND_WITHIN_MS = 60_000;
 
 export interface BotFilesOptions {
   readonly cordumUrl: string;
@@ -31,7 +34,7 @@ export async function writeBotFiles(options: BotFilesOptions): Promise<string> {
   await mkdir(join(folder, 'runbooks'));
   const runbook = await readFile(RUNBOOK, 'utf8');
   await writeFile(join(folder, 'runbooks', 'dlq-overflow.yaml'), runbook.replace(/pause: \w+/, `pause: ${options.pause ?? '1s'}`));
-  const secrets = { 'webhook-token': WEBHOOK_TOKEN, 'cordum-key': CORDUM_KEY, 'ann-key': KEYS.ann, 'vic-key': KEYS.vic, 'slack-bot-token': BOT_TOKEN, 'slack-signing-secret': SIGNING_SECRET };
+  const secrets = { 'webhook-token': WEBHOOK_TOKEN, 'cordum-key': CORDUM_KEY, 'ann-key': KEYS.ann, 'ben-key': KEYS.ben, 'vic-key': KEYS.vic, 'slack-bot-token': BOT_TOKEN, 'slack-signing-secret': SIGNING_SECRET };
   for (const [name, secret] of Object.entries(secrets)) await writeFile(join(folder, name), `${secret}\n`, { mode: 0o600 });
   await writeFile(join(folder, 'policy.yaml'), policyOf(options));
   await writeFile(join(folder, 'runbook-bot.yaml'), configOf(options));
@@ -39,7 +42,7 @@ export async function writeBotFiles(options: BotFilesOptions): Promise<string> {
 }
 
 function policyOf({ slack, localIsOnCall = true }: BotFilesOptions): string {
-  const principals = ['ann', ...(localIsOnCall ? [`local:${userInfo().username}`] : [])].map((name) => JSON.stringify(name));
+  const principals = ['ann', 'ben', ...(localIsOnCall ? [`local:${userInfo().username}`] : [])].map((name) => JSON.stringify(name));
   const slackUsers = slack === undefined ? '' : `, slackUsers: [${slack.users['alice'] ?? ''}]`;
   return `roles:
   oncall: { principals: [${principals.join(', ')}]${slackUsers} }
@@ -60,6 +63,7 @@ policy: policy.yaml
 auth:
   apiKeys:
     - { keyFile: ann-key, principal: ann }
+    - { keyFile: ben-key, principal: ben }
     - { keyFile: vic-key, principal: vic }
 alertmanager: { bearerTokenFile: webhook-token }
 slack: ${lines}
@@ -88,8 +92,18 @@ export async function startBot(folder: string): Promise<BotProcess> {
   return { ...bot, url, consoleLink: () => [...bot.output().matchAll(/The console opens once with (\S+)/g)].at(-1)?.[1] ?? '' };
 }
 
+/** `node src/main.ts` or `node src/cli/main.ts`, to its end. The environment names no bot but the one given. */
+export function runToEnd(script: 'src/main.ts' | 'src/cli/main.ts', args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd = ROOT): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [join(ROOT, script), ...args], { cwd, env: { ...process.env, ...env }, timeout: COMMAND_WITHIN_MS }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr });
+    });
+  });
+}
+
 export interface Ended {
-  readonly code: number | undefined;
+  /** A text or undefined when it did not end by itself. */
+  readonly code: number | string | null | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }
