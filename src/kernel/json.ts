@@ -11,8 +11,10 @@ export function toJson(value: unknown): Json {
     case 'number':
       return Number.isFinite(value) ? value : String(value);
     case 'boolean':
-    case 'string':
       return value;
+    case 'string':
+      // Half a surrogate pair has no canonical JSON, so nothing that holds one could be digested or stored.
+      return value.toWellFormed();
     case 'object':
       return objectToJson(value);
     default:
@@ -25,6 +27,6 @@ function objectToJson(value: object): Json {
   if (value instanceof Date) return value.toISOString();
   if (value instanceof Map) return Object.fromEntries([...value].map(([k, v]) => [String(k), toJson(v)]));
   const out: Record<string, Json> = Object.create(null) as Record<string, Json>;
-  for (const [key, entry] of Object.entries(value)) if (entry !== undefined) out[key] = toJson(entry);
+  for (const [key, entry] of Object.entries(value)) if (entry !== undefined) out[key.toWellFormed()] = toJson(entry);
   return { ...out };
 }
