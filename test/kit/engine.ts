@@ -91,9 +91,10 @@ export function lampStep(lamps: Lamps, options: { tier?: Tier; landsWithinMs?: n
     examples: [],
     landsWithinMs: options.landsWithinMs ?? 10_000,
     ...(options.rate === undefined ? {} : { rate: options.rate }),
-    async plan(_input, ctx) {
+    async plan(input, ctx) {
       await lamps.onPlan?.(ctx.only);
-      const items = [...lamps.all].filter(([key, lamp]) => lamp.lit === 0 && (ctx.only === undefined || ctx.only === key)).map(([key, lamp]) => ({ key, title: `lamp ${key}`, current: lamp.current, next: 'lit' }));
+      const prefix = typeof input['prefix'] === 'string' ? input['prefix'] : '';
+      const items = [...lamps.all].filter(([key, lamp]) => lamp.lit === 0 && key.startsWith(prefix) && (ctx.only === undefined || ctx.only === key)).map(([key, lamp]) => ({ key, title: `lamp ${key}`, current: lamp.current, next: 'lit' }));
       return succeed({ summary: `lights ${items.length} lamps`, items, ...(options.capacity === undefined ? {} : { capacity: options.capacity }) });
     },
     async apply(item) {

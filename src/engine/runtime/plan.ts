@@ -77,7 +77,8 @@ export async function planFor(work: Work, run: RunState, writing: Writing): Prom
     items,
     notes: (answer.value.notes ?? []).slice(0, NOTES_MAX).map((note) => tidyText(work, note)),
     digest: digestOf(bound),
-    ...(answer.value.capacity === undefined ? {} : { capacity: answer.value.capacity }),
+    // A copy: the step may go on counting in its own object, and what was approved must not move with it.
+    ...(answer.value.capacity === undefined ? {} : { capacity: { ...answer.value.capacity } }),
   });
 }
 
