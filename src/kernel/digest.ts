@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import type { Json } from './json.ts';
+import { toJson, type Json } from './json.ts';
 
 /** SHA-256, in hex, of the canonical JSON (RFC 8785) of a value: equal values have equal digests whatever their key order. */
 export function digestOf(value: Json): string {
@@ -8,7 +8,8 @@ export function digestOf(value: Json): string {
 }
 
 export function canonicalJson(value: Json): string {
-  const text = canonicalize(value);
+  // RFC 8785 has no form for half a surrogate pair, which any cut or any answer may hold: it becomes U+FFFD instead of an error.
+  const text = canonicalize(toJson(value));
   if (text === undefined) throw new TypeError('a value without a JSON form cannot be digested');
   return text;
 }
