@@ -9,10 +9,13 @@ import type { Mistake } from './source.ts';
 export interface Building {
   readonly secrets: SecretReader;
   readonly mistakes: Mistake[];
+  readonly warnings: Mistake[];
   resolvePath(path: string): string;
 }
 
-const SHORTEST_KEY = 16;
+const SHORTEST_KEY = 8;
+/** What nobody guesses. */
+const GOOD_KEY = 16;
 /** Fewer different characters than this and a key of any length can be guessed. */
 const FEWEST_CHARACTERS = 6;
 const SIGNING_SECRET = /^[0-9a-f]{32,}$/i;
@@ -24,7 +27,7 @@ export function buildHttp({ listen }: ConfigYaml['http']): HttpConfig {
   return { host: v6 ?? host ?? '127.0.0.1', port: Number(port) };
 }
 
-export function buildApiKeys(apiKeys: ConfigYaml['auth']['apiKeys'], { secrets, mistakes }: Building): ApiKeyConfig[] {
+export function buildApiKeys(apiKeys: ConfigYaml['auth']['apiKeys'], { secrets, mistakes, warnings }: Building): ApiKeyConfig[] {
   const seen = new Map<string, number>();
   return apiKeys.flatMap((entry, i): ApiKeyConfig[] => {
     const path = ['auth', 'apiKeys', i];
@@ -35,8 +38,10 @@ export function buildApiKeys(apiKeys: ConfigYaml['auth']['apiKeys'], { secrets, 
     if (key === undefined) return [];
     const value = key.reveal();
     const keyPath = [...path, entry.key === undefined ? 'keyFile' : 'key'];
-    if (value.length < SHORTEST_KEY || new Set(value).size < FEWEST_CHARACTERS) mistakes.push({ path: keyPath, expected: `expected a key of ${SHORTEST_KEY} or more random characters, such as \`openssl rand -hex 24\` makes` });
-    else if (/[^\x21-\x7e]/.test(value)) mistakes.push({ path: keyPath, expected: 'expected a key of visible ASCII characters without spaces: it is sent in an HTTP header' });
+    const dull = new Set(value).size < FEWEST_CHARACTERS;
+    if (value.length < SHORTEST_KEY) mistakes.push({ path: keyPath, expected: `expected a key of ${GOOD_KEY} or more random characters, such as \`openssl rand -hex 24\` makes` });
+    else if (value.length < GOOD_KEY || dull) warnings.push({ path: keyPath, expected: `this key can be guessed; \`openssl rand -hex 24\` makes a good one` });
+    if (/[^\x21-\x7e]/.test(value)) mistakes.push({ path: keyPath, expected: 'expected a key of visible ASCII characters without spaces: it is sent in an HTTP header' });
     const first = seen.get(value);
     if (first === undefined) seen.set(value, i);
     else mistakes.push({ path: keyPath, expected: `expected a key of its own: this one is that of auth.apiKeys[${first}]` });

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { EMPTY_POLICY } from '#policy/defaults.ts';
 import type { Policy } from '#policy/model.ts';
 import { buildAlertmanager, buildApiKeys, buildHttp, buildSlack, buildTargets, type Building } from './build.ts';
@@ -11,6 +12,7 @@ import { mistakesOf, readYaml, type Mistake, type PlacedYaml } from './source.ts
 import { replaceVariables, type Environment } from './variables.ts';
 
 const DEFAULT_FILE = 'runbook-bot.yaml';
+const SHIPPED_RUNBOOKS = fileURLToPath(new URL('../../runbooks', import.meta.url));
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i;
 
 export interface ConfigSource {
@@ -71,13 +73,14 @@ interface Read {
 function build(written: ConfigYaml, { file, base, yaml, readFile, mistakes }: Read): LoadedConfig {
   const resolvePath = (path: string): string => resolve(base, path);
   const secrets = createSecretReader(readFile, resolvePath);
-  const building: Building = { secrets, mistakes, resolvePath };
+  const warnings: Mistake[] = [];
+  const building: Building = { secrets, mistakes, warnings, resolvePath };
   if (written.auth.jwt !== undefined) mistakes.push({ path: ['auth', 'jwt'], expected: 'expected no such key: JWT is not part of this version; use auth.apiKeys' });
   const sections = {
     file,
     http: buildHttp(written.http),
     journal: { kind: 'sqlite', path: resolvePath(written.journal.slice('sqlite:'.length)) } as const,
-    runbooksDir: resolvePath(written.runbooks),
+    runbooksDir: written.runbooks === undefined ? SHIPPED_RUNBOOKS : resolvePath(written.runbooks),
     policyFile: written.policy === undefined ? null : resolvePath(written.policy),
     console: written.console,
     auth: { apiKeys: buildApiKeys(written.auth.apiKeys, building) },
@@ -91,7 +94,7 @@ function build(written: ConfigYaml, { file, base, yaml, readFile, mistakes }: Re
   const problems = [...yaml.lines([...mistakes, ...secrets.mistakes]), ...(policy.ok ? [] : policy.problems)];
   if (problems.length > 0 || !policy.ok) return { ok: false, problems };
   const exposed = !LOOPBACK.test(sections.http.host) && sections.alertmanager.kind === 'none';
-  const warnings: Mistake[] = exposed ? [{ path: ['http', 'listen'], expected: 'other machines can reach this address, and alertmanager{} names no credential for the webhook' }] : [];
+  if (exposed) warnings.push({ path: ['http', 'listen'], expected: 'other machines can reach this address, and alertmanager{} names no credential for the webhook' });
   return { ok: true, config: { ...sections, policy: policy.policy }, warnings: [...yaml.lines([...warnings, ...secrets.warnings]), ...policy.warnings] };
 }
 

@@ -64,7 +64,7 @@ const loose = z.array(z.looseObject({}, 'expected keys and values'), 'expected a
 export const configShape = z.strictObject({
   http: z.strictObject({ listen: listen.default('127.0.0.1:8080') }).prefault({}),
   journal: journal.default('sqlite:./runbook-bot.db'),
-  runbooks: path.default('./runbooks'),
+  runbooks: path.optional(),
   policy: path.optional(),
   console: z.strictObject({ enabled: flag.default(true) }).prefault({}),
   auth: z.strictObject({ apiKeys: z.array(apiKey, 'expected a list of API keys').max(MOST_API_KEYS).default([]), jwt: z.unknown().optional() }).prefault({}),

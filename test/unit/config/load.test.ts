@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -63,7 +64,7 @@ describe('a complete configuration', () => {
     expect(Object.entries(prod?.match ?? {})).toEqual([['cluster', 'prod'], ['__proto__', 'x']]);
     expect(prod?.redis?.url.reveal()).toBe('redis://:hunter2@redis:6379');
     expect(prod?.kubernetes).toEqual({ namespace: 'cordum', kubeconfig: '/etc/bot/kube/config' });
-    expect(rest).toEqual({ name: 'rest', match: {}, cordum: { url: 'http://127.0.0.1:8081', tenant: 'default' } });
+    expect(rest).toMatchObject({ name: 'rest', match: {}, cordum: { url: 'http://127.0.0.1:8081', tenant: 'default' } });
     expect(Object.keys(config.policy.tiers)).toEqual(['R1', 'R2', 'R3']);
   });
 
@@ -73,6 +74,8 @@ describe('a complete configuration', () => {
   });
 
   test('warns of secrets that every user can read, and of a webhook that is open to other machines', () => {
+    const guessed = load('auth: { apiKeys: [{ key: aaaabbbbaaaabbbbaaaa, principal: ann }] }');
+    expect(guessed.ok && guessed.warnings).toEqual(['/etc/bot/bot.yaml:1 auth.apiKeys[0].key: this key can be guessed; `openssl rand -hex 24` makes a good one']);
     const loaded = load('http: { listen: "0.0.0.0:80" }\nauth:\n  apiKeys:\n    - { keyFile: k, principal: ann }\n', { '/etc/bot/k': ALICE }, {}, ['/etc/bot/k']);
     expect(loaded).toMatchObject({
       ok: true,
@@ -106,7 +109,7 @@ describe('where the configuration comes from', () => {
     expect(config).toEqual({
       http: { host: '127.0.0.1', port: 8080 },
       journal: { kind: 'sqlite', path: '/etc/bot/runbook-bot.db' },
-      runbooksDir: '/etc/bot/runbooks',
+      runbooksDir: fileURLToPath(new URL('../../../runbooks', import.meta.url)),
       policyFile: null,
       policy: EMPTY_POLICY,
       console: { enabled: true },
@@ -148,8 +151,8 @@ describe('mistakes', () => {
     ['a key from nowhere', 'auth: { apiKeys: [{ principal: ann }] }', '1 auth.apiKeys[0]: expected key or keyFile'],
     ['a key from two places', `auth: { apiKeys: [{ principal: ann, key: ${ALICE}, keyFile: k }] }`, '1 auth.apiKeys[0].keyFile: expected either key or keyFile, not both'],
     ['a key file that is missing', 'auth: { apiKeys: [{ principal: ann, keyFile: k }] }', '1 auth.apiKeys[0].keyFile: expected a file that can be read: /etc/bot/k: it does not exist'],
-    ['a short key', 'auth: { apiKeys: [{ principal: ann, key: abcdef012345678 }] }', '1 auth.apiKeys[0].key: expected a key of 16 or more random characters, such as `openssl rand -hex 24` makes'],
-    ['a dull key', 'auth: { apiKeys: [{ principal: ann, key: aaaabbbbaaaabbbbaaaa }] }', '1 auth.apiKeys[0].key: expected a key of 16 or more random characters, such as `openssl rand -hex 24` makes'],
+    ['a short key', 'auth: { apiKeys: [{ principal: ann, key: abcdef0 }] }', '1 auth.apiKeys[0].key: expected a key of 16 or more random characters, such as `openssl rand -hex 24` makes'],
+    ['a Cordum without a key', 'targets: [{ name: prod, match: {}, cordum: { url: "http://c" } }]', '1 targets[0].cordum.apiKeyFile: expected the file that holds the API key of Cordum (or apiKey)'],
     ['a key that no header carries', 'auth: { apiKeys: [{ principal: ann, key: "abcdefgh ijklmnopé" }] }', '1 auth.apiKeys[0].key: expected a key of visible ASCII characters without spaces: it is sent in an HTTP header'],
     ['a key for the bot itself', `auth: { apiKeys: [{ principal: Alertmanager, key: ${ALICE} }] }`, '1 auth.apiKeys[0].principal: expected another name: this one belongs to a part of the bot'],
     ['a principal that poses as a Slack user', `auth: { apiKeys: [{ principal: "slack:U1", key: ${ALICE} }] }`, '1 auth.apiKeys[0].principal: expected a name of letters, digits and . _ @ + -'],
