@@ -11,7 +11,7 @@ const Receipt = z.object({ accepted: z.number(), duplicates: z.number(), inciden
 export interface Api {
   get<T>(path: string, shape: z.ZodType<T>): Promise<T>;
   /** The answer of any status. */
-  send(method: string, path: string, body: unknown): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }>;
+  post(path: string, body: unknown): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }>;
   incidents(): Promise<readonly IncidentView[]>;
   incident(id: string): Promise<IncidentView>;
   runs(): Promise<readonly RunSummary[]>;
@@ -32,8 +32,8 @@ export function createApi(url: string, key: string = KEYS.ann): Api {
   };
   return {
     get,
-    send: async (method, path, body) => {
-      const response = await fetch(`${url}/api/v1${path}`, { method, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body), signal: AbortSignal.timeout(WITHIN_MS) });
+    post: async (path, body) => {
+      const response = await fetch(`${url}/api/v1${path}`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body), signal: AbortSignal.timeout(WITHIN_MS) });
       return { status: response.status, body: (await response.json()) as Readonly<Record<string, unknown>> };
     },
     incidents: async () => [...(await get('/incidents?status=open', listOf(IncidentShape))).items, ...(await get('/incidents?status=closed', listOf(IncidentShape))).items],
