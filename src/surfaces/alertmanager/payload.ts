@@ -4,6 +4,7 @@
  * then the body can be anything: that is refused with the first field that is missing.
  */
 import { inertLabels, type Labels } from '#kernel/labels.ts';
+import { redact, redactLabels } from '#kernel/redact.ts';
 import type { Notification, NotifiedAlert } from '#operations/operations.ts';
 import { z } from 'zod';
 
@@ -15,13 +16,16 @@ const RFC3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d
 
 export type ReadNotification = { readonly ok: true; readonly notification: Notification } | { readonly ok: false; /** Dotted path. */ readonly field: string; readonly message: string };
 
-/** A record schema would drop a label that is called `__proto__`; this keeps every own name as data. */
+/**
+ * A record schema would drop a label that is called `__proto__`; this keeps every own name as data. Secrets go here, before anything is stored or shown;
+ * what Alertmanager lists later is read in the same way, so that labels still compare.
+ */
 const labels = z.unknown().transform((value, context): Labels => {
   if (!isLabels(value)) {
     context.addIssue({ code: 'custom', message: 'expected an object whose values are strings' });
     return z.NEVER;
   }
-  return inertLabels(value);
+  return redactLabels(value);
 });
 
 function isLabels(value: unknown): value is Labels {
@@ -63,7 +67,7 @@ export function readNotification(value: unknown): ReadNotification {
     const one = alert.safeParse(entry);
     if (!one.success) return refusal(one.error, ['alerts', i]);
     const { status, labels: own, annotations, startsAt, endsAt, generatorURL, fingerprint } = one.data;
-    const known = { status, labels: own, annotations: annotations ?? inertLabels({}), startsAt, generatorURL: generatorURL ?? '', fingerprint };
+    const known = { status, labels: own, annotations: annotations ?? inertLabels({}), startsAt, generatorURL: redact(generatorURL ?? ''), fingerprint };
     if (status === 'firing') alerts.push(known);
     else if (endsAt === undefined || endsAt === NO_END_MS) return { ok: false, field: `alerts.${i}.endsAt`, message: 'expected the time at which the alert resolved' };
     else alerts.push({ ...known, endsAt });

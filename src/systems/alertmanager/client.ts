@@ -1,6 +1,7 @@
 /** Alertmanager's API v2, read only: which alerts it holds for firing, and since when it runs. */
 import { fail, succeed, type FailureReason, type Result } from '#kernel/failure.ts';
-import { inertLabels, type Labels } from '#kernel/labels.ts';
+import type { Labels } from '#kernel/labels.ts';
+import { redactLabels } from '#kernel/redact.ts';
 import { request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 
@@ -64,7 +65,8 @@ export function createAlertmanagerClient(parts: AlertmanagerClientParts): Alertm
       const alerts = await get('/api/v2/alerts', alertsAnswer);
       if (!alerts.ok) return alerts;
       return succeed({
-        alerts: new Map(alerts.value.value.map((alert) => [alert.fingerprint, inertLabels(alert.labels)])),
+        // As the webhook reads them, or a group label would not be found again.
+        alerts: new Map(alerts.value.value.map((alert) => [alert.fingerprint, redactLabels(alert.labels)])),
         uptimeMs: status.value.atMs - Date.parse(status.value.value.uptime),
       });
     },

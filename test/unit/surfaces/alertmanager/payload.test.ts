@@ -45,6 +45,19 @@ describe('a notification', () => {
     expect(count).toBeGreaterThan(50);
   });
 
+  it('brings no secret in: not in labels, annotations, group labels or the link', () => {
+    const planted = ['xoxb-123456789012-abcdefABCDEF', 'redis://u:hunter2pass@redis:6379', 'password=hunter2pass', 'Authorization: Bearer abcdef123456'];
+    const notification = read((sent, alert) => {
+      Object.assign(alert, { generatorURL: 'http://u:hunter2pass@prometheus/graph?g0.expr=up', annotations: { summary: planted.join(' ') } });
+      Object.assign(alert, { labels: { alertname: 'A', api_token: 'plain-looking', secret: 'tls-cert', ...Object.fromEntries(planted.map((text, i) => [`p${i}`, text])) } });
+      sent['groupLabels'] = { alertname: 'A', p1: planted[1] };
+    });
+    expect(JSON.stringify(notification)).not.toMatch(/xoxb-1|hunter2|abcdef123456|plain-looking/);
+    const labels = notification.alerts[0]?.labels ?? {};
+    expect(labels).toMatchObject({ alertname: 'A', secret: 'tls-cert' });
+    expect(notification.groupLabels['p1']).toBe(labels['p1']);
+  });
+
   it('has its times in milliseconds and no end while it fires', () => {
     expect(read().alerts[0]).toMatchObject({ status: 'resolved', startsAt: Date.parse('2026-11-20T19:50:21.276Z'), endsAt: Date.parse('2026-11-20T19:51:04.276Z'), fingerprint: '2a322c4fe6dc354b' });
     const firing = read((_, alert) => Object.assign(alert, { status: 'firing', endsAt: '0001-01-01T00:00:00Z' })).alerts[0];
