@@ -11,8 +11,9 @@ import { isWrite, type AnyStep } from '#step-kit/index.ts';
 import { heldRoles, permitted, refuse } from './access.ts';
 import { createChanges } from './changes.ts';
 import type { Context } from './context.ts';
-import { decideApproval, REASON_CHARS_MAX } from './decide.ts';
+import { decideApproval } from './decide.ts';
 import type { Answer, Operations, Page, PageQuery, RunbookView, StepReference } from './operations.ts';
+import { reasonText } from './reason.ts';
 import { cancelRun, planOffer, settleEffect, startRun } from './runs.ts';
 
 const PAGE_DEFAULT = 50;
@@ -34,7 +35,7 @@ export function createOperations(ctx: Context): Operations {
       const no = await permitted(ctx, principal, on ? 'kill-switch.on' : 'kill-switch.off', 'kill-switch', (held) => (on ? mayKill : mayRearm)(principal, held, ctx.policy()));
       if (no !== undefined) return no;
       if (reason.trim() === '') return refuse('invalid', 'say why', 'reason');
-      return { ok: true, value: await ctx.killSwitch.set(principal.id, on, reason.trim().slice(0, REASON_CHARS_MAX)) };
+      return { ok: true, value: await ctx.killSwitch.set(principal.id, on, reasonText(reason)) };
     },
     incidents: (query) => incidents.list(query),
     incident: (id) => incidents.view(id),
@@ -71,7 +72,7 @@ async function closeIncident(ctx: Context, principal: Principal, id: string, rea
   const no = await permitted(ctx, principal, 'incident.close', id, (held) => mayClose(principal, held, ctx.policy()));
   if (no !== undefined) return no;
   if (reason.trim() === '') return refuse('invalid', 'say why it is over', 'reason');
-  const closed = await ctx.incidents.close(principal.id, id, reason.trim().slice(0, REASON_CHARS_MAX));
+  const closed = await ctx.incidents.close(principal.id, id, reasonText(reason));
   // Nobody waits for its runs any longer: what they still ask is withdrawn, an effect under way gets its outcome.
   if (closed.ok) for (const runId of closed.value.runs) await cancelRun(ctx, principal, runId, `incident ${id} was closed: ${reason}`);
   return closed;

@@ -11,9 +11,7 @@ import type { HeldRoles } from '#policy/roles.ts';
 import { heldRoles, refusal, refuse, type Refused } from './access.ts';
 import type { Context } from './context.ts';
 import type { Answer, Decide } from './operations.ts';
-
-/** A reason, in characters; it is shown on the card and kept for ever. */
-export const REASON_CHARS_MAX = 2_000;
+import { reasonText } from './reason.ts';
 
 export async function decideApproval(ctx: Context, principal: Principal, approvalId: string, request: Decide): Promise<Answer<ApprovalView>> {
   const entry = await ctx.journal.find('approval', approvalId);
@@ -101,6 +99,6 @@ function recorded(principal: Principal, approval: ApprovalState, request: Decide
 }
 
 function reasonOf(request: Decide): string | null {
-  const reason = request.reason?.trim() ?? '';
-  return reason === '' ? null : reason.slice(0, REASON_CHARS_MAX);
+  const reason = reasonText(request.reason);
+  return reason === '' ? null : reason;
 }

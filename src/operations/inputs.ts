@@ -1,5 +1,6 @@
 /** The inputs that a person or a script gives for a run or for an offer, checked against the runbook's fields. */
 import type { Json, JsonObject } from '#kernel/json.ts';
+import { redactJson } from '#kernel/redact.ts';
 import type { InputFieldView } from '#engine/model/views.ts';
 import type { Answer, Problem } from './operations.ts';
 
@@ -23,6 +24,7 @@ export function checkInputs(fields: readonly InputFieldView[], given: JsonObject
     }
     const outside = outsideOptions(field, value);
     if (outside !== undefined) return refuse(field.name, `"${outside}" is not one of the choices of "${field.title}"`);
+    if (field.options === null && holdsSecret(value)) return refuse(field.name, `"${field.title}" looks like it holds a secret, and inputs are kept for ever: leave it out, or name where it is kept`);
     if (field.required && Array.isArray(value) && value.length === 0) return refuse(field.name, `"${field.title}" needs at least one choice`);
     inputs[field.name] = value;
   }
@@ -68,6 +70,10 @@ function texts(raw: Json): string[] | undefined {
   if (!Array.isArray(list) || list.length > LIST_MAX) return undefined;
   const all = list.filter((entry): entry is string => typeof entry === 'string' && entry.length <= TEXT_CHARS_MAX);
   return all.length === list.length ? [...new Set(all)] : undefined;
+}
+
+function holdsSecret(value: Json): boolean {
+  return JSON.stringify(redactJson(value)) !== JSON.stringify(value);
 }
 
 function outsideOptions(field: InputFieldView, value: Json): string | undefined {

@@ -11,9 +11,9 @@ import { mayCancel, maySettle, mayStart } from '#policy/access.ts';
 import type { Principal } from '#policy/model.ts';
 import { permitted, refuse, type Refused } from './access.ts';
 import type { Context } from './context.ts';
-import { REASON_CHARS_MAX } from './decide.ts';
 import { checkInputs } from './inputs.ts';
 import type { Answer, StartRun } from './operations.ts';
+import { reasonText } from './reason.ts';
 
 /** A run that no alert started: nothing fires, so what waits for the alert to resolve need not wait. */
 const NO_ALERT: AlertFacts = { firing: false, resolved: true, labels: {}, annotations: {}, startsAt: '' };
@@ -70,7 +70,7 @@ export async function cancelRun(ctx: Context, principal: Principal, runId: strin
   const result = await ctx.engine.change<Refused>(runId, principal.id, (run) => {
     if (run.cancel !== undefined) return { events: [] };
     if (run.ended !== undefined) return { refused: refuse('not-open', `the run has ${run.ended.status} already`) };
-    return { events: [{ type: 'CancelRequested', data: { by: principal.id, reason: reason?.slice(0, REASON_CHARS_MAX) ?? null } }] };
+    return { events: [{ type: 'CancelRequested', data: { by: principal.id, reason: reasonText(reason) || null } }] };
   });
   return result.ok ? { ok: true, value: summaryOf(result.run, read.runbook) } : result.refused;
 }
@@ -108,7 +108,7 @@ export async function settleEffect(ctx: Context, principal: Principal, runId: st
     const now = run.effects.get(key);
     if (now?.settledBy === principal.id && (now.status === 'succeeded') === (outcome === 'applied')) return { events: [] };
     if (now?.status !== 'unknown') return { refused: refuse('conflict', `the effect is ${now?.status ?? 'gone'}; only an unknown one is settled by a person`) };
-    return { events: [{ type: 'EffectSettled', data: { key, outcome, by: principal.id, reason: reason.trim().slice(0, REASON_CHARS_MAX) } }] };
+    return { events: [{ type: 'EffectSettled', data: { key, outcome, by: principal.id, reason: reasonText(reason) } }] };
   });
   return result.ok ? { ok: true, value: runView(result.run, read.runbook) } : result.refused;
 }
