@@ -12,8 +12,11 @@ const RUNS = Number(process.env['SIMULATION_RUNS'] ?? 300);
 const SEED = process.env['SIMULATION_SEED'];
 const LAMPS = 5;
 const MALLORY = person('mallory');
+/** The first two are on call, the third leads and may re-arm. */
 const PEOPLE = [ALICE, BOB, DORA, MALLORY, ROBOT];
 
+/** When a call whose answer is lost takes effect. */
+type Landing = 'now' | 'late' | 'never';
 type Action =
   | { readonly do: 'decide'; readonly run: number; readonly by: number; readonly approve: boolean; readonly wrong: boolean }
   | { readonly do: 'wait'; readonly ms: number }
@@ -21,26 +24,29 @@ type Action =
   | { readonly do: 'switch'; readonly on: boolean; readonly by: number }
   | { readonly do: 'cancel' | 'resolve' | 'plan'; readonly run: number }
   | { readonly do: 'crash'; readonly next: Fault }
-  | { readonly do: 'lose'; readonly landed: boolean; readonly times: number }
+  | { readonly do: 'lose'; readonly lands: Landing; readonly times: number }
   | { readonly do: 'blind'; readonly blind: boolean }
   | { readonly do: 'settle'; readonly run: number; readonly by: number };
 
 const run = fc.integer({ min: 0, max: 1 });
-const who = fc.integer({ min: 0, max: PEOPLE.length - 1 });
+/** Mostly somebody who may. */
+const who = fc.oneof({ weight: 6, arbitrary: fc.constantFrom(0, 1) }, { weight: 1, arbitrary: fc.integer({ min: 2, max: PEOPLE.length - 1 }) });
 const faults: fc.Arbitrary<Fault> = fc.oneof(
   fc.constant({}),
   fc.record({ at: fc.integer({ min: 1, max: 12 }), fault: fc.constantFrom('crash-before' as const, 'crash-after' as const, 'reject-once' as const) }),
   fc.record({ call: fc.record({ at: fc.integer({ min: 1, max: 3 }), fault: fc.constantFrom('before-call' as const, 'after-effect' as const) }) }),
 );
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('decide' as const), run, by: who, approve: fc.integer({ min: 0, max: 9 }).map((n) => n > 0), wrong: fc.integer({ min: 0, max: 4 }).map((n) => n === 0) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(0, 100, 1_000, 2_500, 20_000, 900_000) }) },
+  { weight: 9, arbitrary: fc.record({ do: fc.constant('decide' as const), run, by: who, approve: fc.integer({ min: 0, max: 9 }).map((n) => n > 0), wrong: fc.integer({ min: 0, max: 9 }).map((n) => n === 0) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(0, 100, 1_000, 2_500, 2_500, 20_000) }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'wait' as const, ms: 900_000 }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('drift' as const), lamp: fc.integer({ min: 0, max: LAMPS - 1 }), back: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('switch' as const), on: fc.boolean(), by: who }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('plan' as const, 'plan' as const, 'cancel' as const, 'resolve' as const), run }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('switch' as const), on: fc.boolean(), by: fc.oneof(who, fc.constant(2)) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('plan' as const), run }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('cancel' as const, 'resolve' as const), run }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('crash' as const), next: faults }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('lose' as const), landed: fc.boolean(), times: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('blind' as const), blind: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('lose' as const), lands: fc.constantFrom<Landing[]>('now', 'late', 'never'), times: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('blind' as const), blind: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('settle' as const), run, by: who }) },
 );
 
@@ -48,18 +54,20 @@ interface Simulated {
   readonly outside: Outside;
   bot: Process;
   blind: boolean;
-  lose: { landed: boolean; times: number };
+  lose: { lands: Landing; times: number };
 }
 
 /** Two runs over the same lamps, each started once. */
 async function begin(): Promise<Simulated> {
   const outside = createOutside(LAMPS);
-  const sim: Simulated = { outside, bot: await boot(outside), blind: false, lose: { landed: false, times: 0 } };
+  const sim: Simulated = { outside, bot: await boot(outside), blind: false, lose: { lands: 'never', times: 0 } };
   const { lamps } = outside;
   lamps.onApply = async (item, light) => {
     const lost = sim.lose.times > 0;
     if (lost) sim.lose.times -= 1;
-    if (!lost || sim.lose.landed) light();
+    if (!lost || sim.lose.lands === 'now') light();
+    // On its way for as long as a call can be, whatever becomes of its caller.
+    else if (sim.lose.lands === 'late') outside.clock.schedule(outside.clock.now() + LANDS_WITHIN_MS - 1, light);
     return lost ? { ok: false, failure: { reason: 'timeout', message: 'no answer', landed: 'maybe' } } : { ok: true, value: { lamp: item.key } };
   };
   lamps.onProbe = async (item) => {
@@ -106,7 +114,7 @@ async function act(sim: Simulated, action: Action): Promise<void> {
       sim.bot = await boot(outside, action.next);
       break;
     case 'lose':
-      sim.lose = { landed: action.landed, times: action.times };
+      sim.lose = { lands: action.lands, times: action.times };
       break;
     case 'blind':
       sim.blind = action.blind;
