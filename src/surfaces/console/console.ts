@@ -50,11 +50,10 @@ export function createConsole(options: ConsoleOptions): Console {
       const token = (request.query as Record<string, unknown>)['token'];
       if (typeof token === 'string' && options.isLocal(request.raw)) {
         const session = sessions.open(token);
+        if (session !== undefined) void reply.header('set-cookie', `${COOKIE}=${session}; HttpOnly; SameSite=Strict; Path=/`);
+        // Used, or nobody opened it in time: whoever sits here needs the next one. A wrong token alone takes away nothing.
+        if (!sessions.hasToken()) options.onLink(newLink());
         // A used link must not stay in the history as if it still opened anything.
-        if (session !== undefined) {
-          void reply.header('set-cookie', `${COOKIE}=${session}; HttpOnly; SameSite=Strict; Path=/`);
-          options.onLink(newLink());
-        }
         return reply.redirect(session === undefined ? '/#/link-used' : '/', 303);
       }
       return reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_POLICY).send(page);

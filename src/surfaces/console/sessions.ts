@@ -14,6 +14,8 @@ export interface Sessions {
   /** Opens a session with the token, once. Undefined when it is wrong, used or too old. */
   open(token: string): string | undefined;
   isOpen(session: string): boolean;
+  /** Whether the newest token still opens a session. */
+  hasToken(): boolean;
 }
 
 export function createSessions(clock: Clock): Sessions {
@@ -34,6 +36,7 @@ export function createSessions(clock: Clock): Sessions {
       open.set(digest(session).toString('hex'), clock.now() + SESSION_VALID_MS);
       return session;
     },
+    hasToken: () => link !== undefined && link.until >= clock.now(),
     isOpen: (session) => (open.get(digest(session).toString('hex')) ?? 0) > clock.now(),
   };
 }

@@ -23,9 +23,13 @@ async function show() {
   const { signal } = leave;
   const path = location.hash.replace(/^#\/?/, '');
   const main = document.getElementById('main');
-  for (const link of document.querySelectorAll('nav a')) link.toggleAttribute('aria-current', link.getAttribute('href') === `#/${path}`);
+  const area = path.split('/')[0].replace(/^incidents$/, '');
+  for (const link of document.querySelectorAll('nav a')) {
+    if (link.getAttribute('href') === `#/${area}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
   if (path === 'link-used') {
-    main.replaceChildren(el('p', {}, 'This link has been used or is too old. The bot prints a new one each time.'), keyForm());
+    main.replaceChildren(el('h1', {}, 'This link has been used or is too old'), el('p', {}, 'The bot has printed a new one, where it was started. Or open the console with an API key.'), keyForm());
     return;
   }
   for (const [pattern, page] of ROUTES) {
@@ -48,7 +52,7 @@ async function guarded(main, work) {
 }
 
 function keyForm() {
-  const input = el('input', { type: 'password', name: 'key', required: true, autocomplete: 'off', placeholder: 'API key' });
+  const input = el('input', { type: 'password', name: 'key', required: true, autocomplete: 'off' });
   return el(
     'form',
     {
@@ -65,8 +69,13 @@ function keyForm() {
   );
 }
 
+/** Somebody else may stop all writes, too. */
+const LOOK_EVERY_MS = 5000;
+let looking;
+
 async function killSwitch() {
   const state = await get('/kill-switch');
+  looking ??= setInterval(() => killSwitch().catch(() => undefined), LOOK_EVERY_MS);
   const button = el('button', { type: 'button', class: state.on ? 'danger' : 'quiet', onclick: () => flip(state.on) }, state.on ? 'Writes are STOPPED' : 'Stop all writes');
   document.getElementById('switch').replaceChildren(button);
   document.body.classList.toggle('stopped', state.on);

@@ -20,18 +20,60 @@ function append(node, children) {
   }
 }
 
+/** What a status is called where its name alone would puzzle a reader, and what the tiers mean. */
+const WORDS = { form: 'needs input', planFailed: 'no plan', nothing: 'nothing to do', approve: 'approved', deny: 'denied' };
+const MEANINGS = { R1: 'Reversible and small: one approver', R2: 'One approver, who is not the requester', R3: 'Two people in the named roles, with a typed confirmation and a reason' };
+
 export function badge(status) {
-  return el('span', { class: `badge ${status}` }, status);
+  return el('span', { class: `badge ${status}`, title: MEANINGS[status] }, WORDS[status] ?? status);
+}
+
+/** Folded content that is made when it is opened: a plan has hundreds of rows. `key` names it across redraws. */
+export function folded(key, summary, make) {
+  const details = el('details', { 'data-key': key }, el('summary', {}, summary));
+  details.fill = () => {
+    details.fill = undefined;
+    append(details, [make()]);
+  };
+  details.addEventListener('toggle', () => details.open && details.fill?.());
+  return details;
+}
+
+/** Draws a box anew and leaves open what a reader has opened. False while a button in it is held down: try again soon. */
+export function update(box, nodes) {
+  if (box.matches(':active')) return false;
+  const open = new Set([...box.querySelectorAll('details[open]')].map((details) => details.dataset.key));
+  const focused = box.contains(document.activeElement) ? document.activeElement.closest('[data-key]')?.dataset.key : undefined;
+  box.replaceChildren(...nodes);
+  for (const details of box.querySelectorAll('details')) {
+    if (!open.has(details.dataset.key)) continue;
+    details.fill?.();
+    details.open = true;
+  }
+  if (focused === undefined) return true;
+  const again = [...box.querySelectorAll('[data-key]')].find((node) => node.dataset.key === focused);
+  (again?.querySelector('summary') ?? again)?.focus({ preventScroll: true });
+  return true;
 }
 
 export function when(iso) {
   if (iso === null || iso === undefined) return '–';
-  const time = new Date(iso);
-  return el('time', { datetime: iso, title: iso }, time.toLocaleString());
+  return el('time', { datetime: iso, title: iso }, new Date(iso).toLocaleString());
+}
+
+export function clock(iso) {
+  return el('time', { datetime: iso, title: iso }, new Date(iso).toLocaleTimeString());
 }
 
 export function shown(value) {
   return typeof value === 'string' ? value : JSON.stringify(value, null, 1);
+}
+
+/** A value in one line, for tables. */
+export function brief(value) {
+  if (typeof value === 'string') return value;
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return JSON.stringify(value);
+  return Object.entries(value).map(([name, part]) => `${name}: ${typeof part === 'string' ? part : JSON.stringify(part)}`).join(' · ');
 }
 
 export function table(heads, rows, empty) {
@@ -59,7 +101,6 @@ export async function act(work, redraw) {
   } catch (error) {
     notice(error.message, 'bad');
   }
-  document.activeElement?.blur();
   await redraw();
 }
 

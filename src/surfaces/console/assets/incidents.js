@@ -1,6 +1,6 @@
 /** Incidents: the list, and one of them with its alerts and runs. */
 import { get, send } from './api.js';
-import { ask, badge, el, notice, section, table, when } from './dom.js';
+import { ask, badge, el, notice, section, table, update, when } from './dom.js';
 import { runBlock } from './runs.js';
 
 const LOOK_AGAIN_MS = 3000;
@@ -31,20 +31,20 @@ export async function incidentPage({ main, signal, id }) {
   const draw = async () => {
     const incident = await get(`/incidents/${id}`);
     if (signal.aborted) return;
-    head.replaceChildren(...incidentHead(incident, draw));
+    update(head, incidentHead(incident, draw));
     for (const runId of incident.runs) {
       if (shownRuns.has(runId)) continue;
       shownRuns.add(runId);
       const box = el('div');
       runs.append(box);
-      await runBlock(box, runId, signal);
+      await runBlock(box, runId, signal, true);
     }
   };
   await draw();
   every(LOOK_AGAIN_MS, signal, draw);
 }
 
-function incidentHead(incident, redraw) {
+function incidentHead(incident, again) {
   return [
     el('h1', {}, badge(incident.status), ' ', incident.title),
     el('p', {}, 'Target ', el('strong', {}, incident.target), ', severity ', badge(incident.severity || 'none'), ', opened ', when(incident.openedAt), incident.closedAt === null ? '' : [', closed ', when(incident.closedAt), ` by ${incident.closedBy}: ${incident.closedBecause}`]),
@@ -54,16 +54,16 @@ function incidentHead(incident, redraw) {
       incident.alerts.map((alert) => [badge(alert.status), when(alert.startsAt), when(alert.endsAt), el('span', { class: 'labels' }, Object.entries(alert.labels).map(([name, value]) => el('code', {}, `${name}=${value}`)))]),
       'No alerts.',
     ),
-    incident.status === 'open' && el('button', { type: 'button', onclick: () => close(incident.id, redraw) }, 'Close incident'),
+    incident.status === 'open' && el('div', { class: 'actions' }, el('button', { type: 'button', 'data-key': 'close', onclick: () => close(incident.id, again) }, 'Close incident')),
   ].filter(Boolean);
 }
 
-async function close(id, redraw) {
+async function close(id, again) {
   const values = await ask({ title: 'Close the incident', text: 'Its runs are cancelled. An alert that still fires opens a new incident only when it starts anew.', fields: [{ name: 'reason', title: 'Why is it over?', required: true }], action: 'Close' });
   if (values === undefined) return;
   try {
     await send('POST', `/incidents/${id}/close`, { reason: values.reason });
-    await redraw();
+    await again();
   } catch (error) {
     notice(error.message, 'bad');
   }

@@ -1,8 +1,7 @@
 /** An offer with its plan, and the buttons that decide on it. */
 import { send } from './api.js';
-import { act, ask, badge, el, shown, table, when } from './dom.js';
+import { act, ask, badge, brief, el, folded, table, when } from './dom.js';
 
-const CHANGES_SHOWN = 20;
 const AGAIN = new Set(['form', 'expired', 'withdrawn', 'planFailed', 'halted', 'failed']);
 
 export function offerCard(run, offer, approval, redraw) {
@@ -11,30 +10,32 @@ export function offerCard(run, offer, approval, redraw) {
     'div',
     { class: `card offer ${offer.status}` },
     el('h3', {}, badge(offer.status), ' ', offer.title, ' ', badge(offer.tier)),
-    offer.because && el('p', {}, offer.because),
+    offer.because && offer.verified === null && el('p', {}, offer.because),
     approval?.moved.length > 0 && el('p', { class: 'note' }, `Moved since it was last approved: ${approval.moved.join('; ')}`),
-    offer.plan && plan(offer.plan),
+    offer.plan && plan(offer),
     progress(offer),
     approval && decisions(approval),
     live && approval?.status === 'pending' && buttons(approval, redraw),
-    live && AGAIN.has(offer.status) && el('button', { type: 'button', class: 'primary', onclick: () => planAgain(run, offer, redraw) }, offer.status === 'form' ? 'Fill in and plan…' : 'Plan again'),
+    live && AGAIN.has(offer.status) && el('button', { type: 'button', 'data-key': `plan ${offer.id}`, onclick: () => planAgain(run, offer, redraw) }, offer.status === 'form' ? 'Fill in and plan…' : 'Plan again'),
   );
 }
 
-function plan(view) {
-  const rows = view.changes.slice(0, CHANGES_SHOWN).map((change) => [el('code', {}, change.title), el('pre', {}, shown(change.current)), el('pre', {}, shown(change.next))]);
-  const more = view.changes.length - rows.length;
-  return el('div', {}, el('p', {}, view.summary), el('details', {}, el('summary', {}, `${view.changes.length} changes, digest `, el('code', { title: view.digest }, view.digest.slice(0, 8))), table(['Item', 'Now', 'Then'], rows, 'None.'), more > 0 && el('p', { class: 'quiet' }, `and ${more} more`), view.notes.map((note) => el('p', { class: 'quiet' }, note))));
+/** All of it: this is where a plan is read before it is approved. */
+function plan({ id, plan: view }) {
+  const summary = [`${view.changes.length} changes, digest `, el('code', { title: view.digest }, view.digest.slice(0, 8))];
+  const rows = () => table(['Item', 'Now', 'Then'], view.changes.map((change) => [change.title, brief(change.current), brief(change.next)]), 'None.');
+  return el('div', {}, el('p', {}, view.summary), view.notes.map((note) => el('p', { class: 'quiet' }, note)), folded(`plan of ${id}`, summary, rows));
 }
 
 function progress(offer) {
   const { total, applied, failed, skipped, unknown } = offer.progress;
   if (applied + failed + skipped + unknown === 0) return undefined;
+  const others = [[failed, 'failed'], [skipped, 'left alone'], [unknown, 'unknown']].filter(([count]) => count > 0).map(([count, what]) => `, ${count} ${what}`);
   return el(
     'div',
-    {},
-    el('progress', { max: total, value: applied + failed + skipped + unknown }),
-    el('p', {}, `${applied} of ${total} applied, ${failed} failed, ${skipped} left alone, ${unknown} unknown`),
+    { class: 'progress' },
+    el('progress', { max: total, value: applied + failed + skipped + unknown, 'aria-label': offer.title }),
+    el('p', {}, `${applied} of ${total} applied${others.join('')}`),
     offer.waves.length > 0 && table(['Wave', 'Size', 'Done', 'Returned', 'Failed', 'Unknown'], offer.waves.map((wave) => [wave.index + 1, wave.size, wave.done, wave.returned, wave.failed, wave.unknown]), ''),
     offer.verified && el('p', {}, badge(offer.verified.outcome), ' ', offer.verified.say),
   );
@@ -43,13 +44,13 @@ function progress(offer) {
 function decisions(approval) {
   if (approval.decisions.length === 0) {
     const { approvers, roles, excluded } = approval.needs;
-    return el('p', { class: 'quiet' }, `Needs ${approvers} of ${roles.join(', ')}${excluded.length > 0 ? `, not ${excluded.join(', ')}` : ''}; expires `, when(approval.expiresAt));
+    return el('p', { class: 'quiet' }, `Needs ${approvers === 1 ? 'one person' : `${approvers} people`} of ${roles.join(', ')}${excluded.length > 0 ? `, but not ${excluded.join(', ')}` : ''}; expires `, when(approval.expiresAt));
   }
-  return el('ul', {}, approval.decisions.map((decision) => el('li', {}, badge(decision.decision), ` ${decision.principal} by ${decision.via} `, when(decision.at), decision.reason && `: ${decision.reason}`)));
+  return approval.decisions.map((decision) => el('p', {}, badge(decision.decision), ' by ', el('strong', {}, decision.principal), ` (${decision.via}) `, when(decision.at), decision.reason && `: ${decision.reason}`));
 }
 
 function buttons(approval, redraw) {
-  return el('div', { class: 'actions' }, el('button', { type: 'button', class: 'primary', onclick: () => decide(approval, 'approve', redraw) }, 'Approve'), el('button', { type: 'button', onclick: () => decide(approval, 'deny', redraw) }, 'Deny'));
+  return el('div', { class: 'actions' }, el('button', { type: 'button', class: 'primary', 'data-key': `approve ${approval.id}`, onclick: () => decide(approval, 'approve', redraw) }, 'Approve'), el('button', { type: 'button', 'data-key': `deny ${approval.id}`, onclick: () => decide(approval, 'deny', redraw) }, 'Deny'));
 }
 
 async function decide(approval, decision, redraw) {

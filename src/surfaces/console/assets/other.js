@@ -1,6 +1,6 @@
 /** Approvals, runbooks and the audit. */
 import { get, send } from './api.js';
-import { ask, badge, el, notice, shown, table, when } from './dom.js';
+import { ask, badge, el, folded, notice, shown, table, when } from './dom.js';
 
 export async function approvalsPage({ main, signal }) {
   const { items } = await get('/approvals?status=pending');
@@ -46,6 +46,9 @@ async function start(runbook, dryRun) {
   }
 }
 
+/** One line for each item of a plan: hundreds that say the same. */
+const ITEM_ACTIONS = new Set(['effect.intended', 'effect.succeeded']);
+
 export async function auditPage({ main, signal }) {
   const entries = [];
   let cursor = '';
@@ -56,12 +59,17 @@ export async function auditPage({ main, signal }) {
     cursor = `&cursor=${page.nextCursor}`;
   }
   if (signal.aborted) return;
-  main.replaceChildren(
-    el('h1', {}, 'Audit'),
-    table(
-      ['When', 'Who', 'What', 'Of', 'Detail'],
-      entries.toReversed().map((entry) => [when(entry.at), entry.actor, entry.action, el('code', {}, entry.subject), el('details', {}, el('summary', {}, '…'), el('pre', {}, shown(entry.detail)))]),
-      'Nothing yet.',
-    ),
+  const list = el('div');
+  const everyItem = el('input', { type: 'checkbox', onchange: () => draw() });
+  const draw = () => list.replaceChildren(auditTable(entries.toReversed().filter((entry) => everyItem.checked || !ITEM_ACTIONS.has(entry.action))));
+  main.replaceChildren(el('h1', {}, 'Audit'), el('label', { class: 'inline' }, everyItem, ' every item'), list);
+  draw();
+}
+
+function auditTable(entries) {
+  return table(
+    ['When', 'Who', 'What', 'Of', 'Detail'],
+    entries.map((entry) => [when(entry.at), entry.actor, entry.action, el('code', {}, entry.subject), folded(`entry ${entry.position}`, '…', () => el('pre', {}, shown(entry.detail)))]),
+    'Nothing yet.',
   );
 }
