@@ -68,6 +68,17 @@ describe('the kill switch', () => {
     expect((await rig.approvalOf(runId)).status).toBe('pending');
   });
 
+  test('pressed while an item is looked at for the last time sends nothing', async () => {
+    let free = (): void => undefined;
+    const { rig, runId, lamps } = await applying({ prepare: (all) => (all.onPlan = (only) => (only === undefined ? Promise.resolve() : new Promise((resolve) => (free = resolve)))) });
+    const pressed = rig.operations.setKillSwitch(ALICE, true, 'odd');
+    free();
+    await pressed;
+    await rig.clock.advance(60_000);
+    expect(lamps.applied).toEqual([]);
+    expect((await rig.journal.read(`run:${runId}`)).map((event) => event.type)).not.toContain('EffectIntended');
+  });
+
   test('stops writes in this process even when it cannot be stored', async () => {
     const clock = createVirtualClock();
     const inner = createMemoryJournal({ clock });
@@ -156,6 +167,31 @@ describe('a lost call', () => {
     expect(lamps.applied).toEqual(['lamp-0']);
   });
   let late = (): void => undefined;
+
+  test('that went out long after its intent has its whole time to land', async () => {
+    let land = (): void => undefined;
+    let calls = 0;
+    const { rig, lamps } = await applying({
+      lamps: 1,
+      step: { landsWithinMs: 2_500 },
+      prepare: (all) => {
+        all.onApply = async (item, light) => {
+          calls += 1;
+          // Two tries certainly do nothing, and take three seconds with their pauses.
+          if (calls < 3) return fail('unreachable', 'refused', 'no');
+          if (calls > 3) return light(), { ok: true, value: { lamp: item.key } };
+          land = light;
+          return LOST();
+        };
+      },
+    });
+    await rig.clock.advance(3_000);
+    expect(calls).toBe(3);
+    await rig.clock.advance(1_500);
+    land();
+    await rig.clock.advance(60_000);
+    expect(lamps.applied).toEqual(['lamp-0']);
+  });
 
   test('whose step does not say that it certainly failed is probed, not repeated', async () => {
     let calls = 0;
