@@ -1,7 +1,7 @@
 /** An incident as the API, the console and Slack show it. Pure. */
 import type { AlertView, IncidentView } from '#engine/model/views.ts';
 import { isoTime } from '#kernel/clock.ts';
-import { cutText, labelOf, type Labels } from '#kernel/labels.ts';
+import { cutText, labelOf, newLabels, type Labels } from '#kernel/labels.ts';
 import { UNMATCHED_TARGET, type IncidentState, type TrackedAlert } from './state.ts';
 
 const TITLE_MAX = 200;
@@ -59,7 +59,7 @@ function oneLine(text: string): string {
 }
 
 function cutLabels(labels: Labels): Labels {
-  const out = Object.create(null) as Record<string, string>;
+  const out = newLabels();
   for (const name of Object.keys(labels)) out[cutText(name, VALUE_MAX)] = cutText(labels[name] ?? '', VALUE_MAX);
   return out;
 }

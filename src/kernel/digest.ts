@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { toJson, type Json } from './json.ts';
 
@@ -15,7 +15,7 @@ export function canonicalJson(value: Json): string {
 }
 
 export function sha256(text: string): string {
-  return createHash('sha256').update(text, 'utf8').digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
 /** What a person compares by eye: the first eight hex characters. The whole digest is what is compared by machine. */

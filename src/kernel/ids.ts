@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { Clock } from './clock.ts';
 
 /** Kinds of things that get an id; the kind is the id's prefix, so an id in a log or a URL says what it names. */
@@ -9,12 +9,27 @@ export interface Ids {
   next(kind: IdKind): string;
 }
 
+const RANDOM_POOL_BYTES = 1_000;
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 const ID = /^(?:inc|run|apr|aud)_[0-9a-hjkmnp-tv-z]{26}$/;
 
-export function createIds(clock: Clock, random: (bytes: number) => Uint8Array = randomBytes): Ids {
+export function createIds(clock: Clock, random: (bytes: number) => Uint8Array = createRandom()): Ids {
   return {
     next: (kind) => `${kind}_${timePart(clock.now())}${randomPart(random(10))}`,
+  };
+}
+
+/** The system's own randomness, fetched for many ids at a time. */
+function createRandom(): (bytes: number) => Uint8Array {
+  const pool = new Uint8Array(RANDOM_POOL_BYTES);
+  let used = pool.length;
+  return (bytes) => {
+    if (used + bytes > pool.length) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    used += bytes;
+    return pool.subarray(used - bytes, used);
   };
 }
 
@@ -34,12 +49,17 @@ function timePart(ms: number): string {
 
 /** 10 bytes are 80 bits are 16 letters of 5 bits. */
 function randomPart(bytes: Uint8Array): string {
-  let bits = 0n;
-  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
   let out = '';
-  for (let i = 0; i < 16; i += 1) {
-    out = CROCKFORD.charAt(Number(bits & 31n)) + out;
-    bits >>= 5n;
+  let bits = 0;
+  let held = 0;
+  for (const byte of bytes) {
+    bits = (bits << 8) | byte;
+    held += 8;
+    while (held >= 5) {
+      held -= 5;
+      out += CROCKFORD.charAt((bits >>> held) & 31);
+    }
+    bits &= (1 << held) - 1;
   }
   return out;
 }

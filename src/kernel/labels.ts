@@ -1,12 +1,22 @@
 /** Labels and annotations come from outside: any string may be a name, `__proto__`, `constructor` and the empty one included. */
 export type Labels = Readonly<Record<string, string>>;
 
+/** Its instances inherit nothing at all. Unlike objects of `Object.create(null)` they are copied and written as JSON as fast as plain ones. */
+const Inert = function () {} as unknown as new () => Record<string, string>;
+Inert.prototype = Object.freeze(Object.create(null));
+
+/** No labels yet, to be filled: every name in it will be data. */
+export function newLabels(): Record<string, string> {
+  return new Inert();
+}
+
 /**
- * A copy without a prototype: every name in it is data, and a name that is not in it is absent rather than inherited.
- * JSON and the journal keep such a map as it is; what is read back from them must be copied again.
+ * The same labels without anything inherited: every name in it is data, and a name that is not in it is absent. Labels that are inert already
+ * are returned as they are. JSON and the journal keep such a map as it is; what is read back from them must be made inert again.
  */
 export function inertLabels(source: Labels): Labels {
-  const out = Object.create(null) as Record<string, string>;
+  if (source instanceof Inert) return source;
+  const out = newLabels();
   for (const name of Object.keys(source)) out[name] = source[name] ?? '';
   return out;
 }

@@ -4,6 +4,7 @@
  * in time linear in the text: what follows an unbounded part is optional or cannot occur within it.
  */
 import type { Json } from './json.ts';
+import { newLabels } from './labels.ts';
 
 export const REDACTED = '[redacted]';
 
@@ -14,6 +15,11 @@ const MAX_DEPTH = 100;
 const SECRET_NAME = /(?:authorization|password|passwd|passphrase|secret|token|apikey|privatekey|accesskey|secretkey|signingkey|encryptionkey|cookie|signature|credentials?)$|^(?:auth|pass|pwd|cookies|secrets|tokens|passwords)$/;
 /** Cursors of paged lists are called tokens too, and a later step needs them. */
 const CURSOR_NAME = /(?:page|next|continue|continuation)token$/;
+
+/** The same few names come again with every label and every field, so what was found out about them is kept. */
+const secretNames = new Map<string, boolean>();
+const NAMES_KEPT_MAX = 2_000;
+const NAME_KEPT_CHARS_MAX = 100;
 
 /** Words in a text, not of ours: a name, then a value. `=` and quoted names are data; a colon may be prose. */
 const NAMES = 'authorization|passw(?:or)?d|passphrase|secret|token|api[-_]?key|private[-_]?key|access[-_]?key|signature|cookie|credentials?';
@@ -64,16 +70,28 @@ export function redact(text: string): string {
 
 /** Whether a field of this name holds a secret whatever its value looks like. */
 export function isSecretName(name: string): boolean {
+  const known = secretNames.get(name);
+  if (known !== undefined) return known;
+  const secret = looksSecret(name);
+  if (name.length <= NAME_KEPT_CHARS_MAX) {
+    // Names come from outside; whoever sends ever new ones must not fill the memory.
+    if (secretNames.size >= NAMES_KEPT_MAX) secretNames.clear();
+    secretNames.set(name, secret);
+  }
+  return secret;
+}
+
+function looksSecret(name: string): boolean {
   const word = name.toLowerCase().replaceAll(/[-_.\s]/g, '');
   return SECRET_NAME.test(word) && !CURSOR_NAME.test(word);
 }
 
 /**
  * Labels without their secrets. Names are kept, and so is the value of `secret`: in Kubernetes that label names an object.
- * A label of any name may occur, `__proto__` included, so the copy has no prototype.
+ * A label of any name may occur, `__proto__` included, so the copy is inert.
  */
 export function redactLabels(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const out = Object.create(null) as Record<string, string>;
+  const out = newLabels();
   for (const [name, value] of Object.entries(labels)) out[name] = value !== '' && name !== 'secret' && isSecretName(name) ? REDACTED : redact(value);
   return out;
 }

@@ -90,5 +90,6 @@ export function equals(a: unknown, b: unknown, budget: Budget): boolean {
 function entriesOf(value: object): ReadonlyMap<unknown, unknown> | undefined {
   if (value instanceof Map) return value as ReadonlyMap<unknown, unknown>;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ? new Map(Object.entries(value)) : undefined;
+  // A plain object, one without a prototype, or one whose prototype inherits nothing, as labels have it.
+  return prototype === null || Object.getPrototypeOf(prototype) === null ? new Map(Object.entries(value)) : undefined;
 }

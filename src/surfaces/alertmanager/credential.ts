@@ -1,6 +1,7 @@
 /** Who may post alerts. Webhooks carry their credential in `Authorization` and nowhere else. */
+import { isFromHere } from '#kernel/locality.ts';
 import type { Secret } from '#kernel/secret.ts';
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 
 export interface AlertmanagerAuth {
@@ -12,14 +13,13 @@ export interface AlertmanagerAuth {
 export type Gate = (request: FastifyRequest) => string | undefined;
 
 const AUTHORIZATION = /^(bearer|basic) +(\S+) *$/i;
-const LOOPBACK = /^(?:::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/;
 
 /** Without a configured credential only the same machine is heard, and only directly: behind a proxy everybody looks local. */
 export function createGate(auth: AlertmanagerAuth): Gate {
   const wanted = new Map<string, Buffer>();
   if (auth.bearerToken !== undefined) wanted.set('bearer', digest(auth.bearerToken.reveal()));
   if (auth.basic !== undefined) wanted.set('basic', digest(`${auth.basic.username}:${auth.basic.password.reveal()}`));
-  if (wanted.size === 0) return (request) => (isDirectlyLocal(request) ? undefined : 'No credential is configured for alerts, so they are taken from loopback addresses only.');
+  if (wanted.size === 0) return ({ socket, headers }) => (isFromHere({ remoteAddress: socket.remoteAddress, headers }) ? undefined : 'No credential is configured for alerts, so they are taken from this machine only: from and to a loopback address or localhost, and through no proxy.');
   return ({ headers }) => {
     const [, scheme = '', sent = ''] = AUTHORIZATION.exec(headers.authorization ?? '') ?? [];
     const kind = scheme.toLowerCase();
@@ -33,11 +33,7 @@ export function challengesOf(auth: AlertmanagerAuth): readonly string[] {
   return [...(auth.basic === undefined ? [] : ['Basic realm="alerts"']), ...(auth.bearerToken !== undefined || auth.basic === undefined ? ['Bearer realm="alerts"'] : [])];
 }
 
-function isDirectlyLocal({ socket, headers }: FastifyRequest): boolean {
-  return LOOPBACK.test(socket.remoteAddress ?? '') && headers['x-forwarded-for'] === undefined && headers.forwarded === undefined;
-}
-
 /** Digests have one length, so comparing them in constant time gives away neither the length nor a prefix of the secret. */
 function digest(secret: string | Buffer): Buffer {
-  return createHash('sha256').update(secret).digest();
+  return hash('sha256', secret, 'buffer');
 }

@@ -3,7 +3,7 @@
  * versions add fields (`notification_reason`, `routeLabels`); unknown ones are ignored. Since 0.32 a receiver may define a `payload` of its own, and
  * then the body can be anything: that is refused with the first field that is missing.
  */
-import { inertLabels, type Labels } from '#kernel/labels.ts';
+import type { Labels } from '#kernel/labels.ts';
 import { redact, redactLabels } from '#kernel/redact.ts';
 import type { Notification, NotifiedAlert } from '#operations/operations.ts';
 import { z } from 'zod';
@@ -12,21 +12,12 @@ export const ALERTS_MAX = 5_000;
 const FINGERPRINT_MAX = 128;
 /** Go's zero time: a firing alert has no end. */
 const NO_END_MS = Date.parse('0001-01-01T00:00:00Z');
-const RFC3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/;
+const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 
 export type ReadNotification = { readonly ok: true; readonly notification: Notification } | { readonly ok: false; /** Dotted path. */ readonly field: string; readonly message: string };
 
-/**
- * A record schema would drop a label that is called `__proto__`; this keeps every own name as data. Secrets go here, before anything is stored or shown;
- * what Alertmanager lists later is read in the same way, so that labels still compare.
- */
-const labels = z.unknown().transform((value, context): Labels => {
-  if (!isLabels(value)) {
-    context.addIssue({ code: 'custom', message: 'expected an object whose values are strings' });
-    return z.NEVER;
-  }
-  return redactLabels(value);
-});
+/** A record schema would drop a label that is called `__proto__`; this only looks. Copies without secrets are made of what has passed. */
+const labels = z.custom<Labels>(isLabels, 'expected an object whose values are strings');
 
 function isLabels(value: unknown): value is Labels {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
@@ -34,12 +25,7 @@ function isLabels(value: unknown): value is Labels {
   return true;
 }
 
-const time = z.string().transform((text, context): number => {
-  const ms = parseTime(text);
-  if (ms !== undefined) return ms;
-  context.addIssue({ code: 'custom', message: 'expected a time as in RFC 3339' });
-  return z.NEVER;
-});
+const time = z.custom<string>((value) => typeof value === 'string' && !Number.isNaN(parseTime(value)), 'expected a time as in RFC 3339');
 
 const alert = z.object({
   status: z.enum(['firing', 'resolved']),
@@ -66,14 +52,22 @@ export function readNotification(value: unknown): ReadNotification {
   for (const [i, entry] of read.data.alerts.entries()) {
     const one = alert.safeParse(entry);
     if (!one.success) return refusal(one.error, ['alerts', i]);
-    const { status, labels: own, annotations, startsAt, endsAt, generatorURL, fingerprint } = one.data;
-    const known = { status, labels: own, annotations: annotations ?? inertLabels({}), startsAt, generatorURL: redact(generatorURL ?? ''), fingerprint };
+    const { status, fingerprint } = one.data;
+    const endsAt = one.data.endsAt === undefined ? undefined : parseTime(one.data.endsAt);
+    const known = {
+      status,
+      labels: redactLabels(one.data.labels),
+      annotations: redactLabels(one.data.annotations ?? {}),
+      startsAt: parseTime(one.data.startsAt),
+      generatorURL: redact(one.data.generatorURL ?? ''),
+      fingerprint,
+    };
     if (status === 'firing') alerts.push(known);
     else if (endsAt === undefined || endsAt === NO_END_MS) return { ok: false, field: `alerts.${i}.endsAt`, message: 'expected the time at which the alert resolved' };
     else alerts.push({ ...known, endsAt });
   }
   const { groupLabels, truncatedAlerts } = read.data;
-  return { ok: true, notification: { source: 'alertmanager', groupLabels, truncatedAlerts: truncatedAlerts ?? 0, alerts } };
+  return { ok: true, notification: { source: 'alertmanager', groupLabels: redactLabels(groupLabels), truncatedAlerts: truncatedAlerts ?? 0, alerts } };
 }
 
 function refusal(error: z.ZodError, at: readonly PropertyKey[]): ReadNotification {
@@ -82,10 +76,7 @@ function refusal(error: z.ZodError, at: readonly PropertyKey[]): ReadNotificatio
   return { ok: false, field: field === '' ? 'body' : field, message: issue?.message ?? 'it cannot be read' };
 }
 
-/** Nanoseconds are cut to milliseconds. */
-function parseTime(text: string): number | undefined {
-  const parts = RFC3339.exec(text);
-  if (parts === null) return undefined;
-  const ms = Date.parse(`${parts[1]}.${(parts[2] ?? '').padEnd(3, '0').slice(0, 3)}${parts[3]}`);
-  return Number.isNaN(ms) ? undefined : ms;
+/** ms since the epoch, NaN when it is no time. Nanoseconds are cut to milliseconds. */
+function parseTime(text: string): number {
+  return RFC3339.test(text) ? Date.parse(text) : Number.NaN;
 }

@@ -122,7 +122,7 @@ describe('a notification', () => {
     hostile['large'] = 'A'.repeat(65_536);
     const { alerts, groupLabels } = read((sent, alert) => (Object.assign(alert, { labels: hostile, annotations: hostile }), Object.assign(sent, { groupLabels: hostile })));
     for (const map of [alerts[0]?.labels ?? {}, alerts[0]?.annotations ?? {}, groupLabels]) {
-      expect(Object.getPrototypeOf(map)).toBeNull();
+      expect('toString' in map).toBe(false);
       expect(Object.keys(map)).toEqual(['__proto__', 'constructor', '', 'a\0b', 'half', 'large']);
       expect(Object.entries(map).find(([name]) => name === '__proto__')).toEqual(['__proto__', 'polluted']);
       expect([map['constructor'], map['toString'], map['half'], map['large']?.length]).toEqual(['c', undefined, '\ud83d', 65_536]);
