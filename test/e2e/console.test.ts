@@ -1,9 +1,9 @@
+import { userInfo } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { createApi, postAlert } from '../kit/e2e/api.ts';
 import { startBot, writeBotFiles } from '../kit/e2e/bot.ts';
 import { openPage, picture, startBrowser } from '../kit/e2e/browser.ts';
 import { expectDrainedOnce, startCordum, writesOf } from '../kit/e2e/cordum.ts';
-import { userInfo } from 'node:os';
 import { waitFor } from '../kit/servers/process.ts';
 
 const STARTED = '2026-11-20T10:00:00.000Z';
@@ -49,7 +49,11 @@ describe('the console in a browser', () => {
     await timeline.getByText('Wave 3: 25 items').waitFor();
     await page.getByRole('cell', { name: '25', exact: true }).first().waitFor();
     await picture(page, '4-waves');
+    // What a reader has opened stays open however often the page is drawn anew.
+    await page.getByText(/^\d+ effects$/).click();
     await timeline.getByText('Verified, passed').waitFor();
+    await page.getByText(`${cordum.seeded.safe.length} effects`).waitFor();
+    expect(await page.locator('details[data-key="effects"]').getAttribute('open')).not.toBeNull();
     await page.getByText(`${cordum.seeded.safe.length} of ${cordum.seeded.safe.length} applied`).waitFor();
     await postAlert(bot.url, { status: 'resolved', startsAt: STARTED });
     await timeline.getByText('Run succeeded').waitFor();
