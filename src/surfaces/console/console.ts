@@ -46,7 +46,8 @@ export function createConsole(options: ConsoleOptions): Console {
       const type = TYPES[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
       app.get(`/console/${name}`, (_request, reply) => reply.type(type).header('content-security-policy', PAGE_POLICY).send(body));
     }
-    app.get('/', (request, reply) => {
+    // No HEAD: who only looks whether a link is there must not use it up.
+    app.get('/', { exposeHeadRoute: false }, (request, reply) => {
       const token = (request.query as Record<string, unknown>)['token'];
       if (typeof token === 'string' && options.isLocal(request.raw)) {
         const session = sessions.open(token);

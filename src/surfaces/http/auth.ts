@@ -1,6 +1,7 @@
 /** Who is asking. Every path under /api/v1 needs an answer, reads too. */
 import type { IncomingMessage } from 'node:http';
 import { sha256 } from '#kernel/digest.ts';
+import { isFromHere } from '#kernel/locality.ts';
 import type { Secret } from '#kernel/secret.ts';
 import type { Principal } from '#policy/model.ts';
 
@@ -115,10 +116,7 @@ function hostOf(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).host : undefined;
 }
 
-/** Whether the peer of the socket is this machine. A proxy here speaks for others, so what it forwards is not from here. */
-export function isFromThisMachine(request: IncomingMessage): boolean {
-  const { forwarded, 'x-forwarded-for': forwardedFor, 'x-real-ip': realIp } = request.headers;
-  if (forwarded !== undefined || forwardedFor !== undefined || realIp !== undefined) return false;
-  const address = request.socket.remoteAddress ?? '';
-  return address === '::1' || /^(?:::ffff:)?127\.\d+\.\d+\.\d+$/.test(address);
+/** Whether a request comes from this machine, and not through a proxy. */
+export function isFromThisMachine({ socket, headers }: IncomingMessage): boolean {
+  return isFromHere({ remoteAddress: socket.remoteAddress, headers });
 }

@@ -132,6 +132,8 @@ describe('who may post alerts', () => {
     ['127.0.0.1.evil.example', {}, 401],
     ['127.0.0.1', { 'x-forwarded-for': '127.0.0.1' }, 401],
     ['127.0.0.1', { forwarded: 'for=127.0.0.1' }, 401],
+    ['127.0.0.1', { 'x-real-ip': '127.0.0.1' }, 401],
+    ['127.0.0.1', { host: 'rebound.example:8080' }, 401],
   ])('without any credential configured is only this machine, directly: %s %j is answered %i', async (remoteAddress, headers, status) => {
     const { app } = await server();
     expect((await post(app, { remoteAddress, headers })).statusCode).toBe(status);
