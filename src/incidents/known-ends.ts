@@ -1,9 +1,15 @@
-/** The newest end of each fingerprint that was asked for of late, as the journal has it. */
+/**
+ * The newest end of each fingerprint that was asked for of late, as the journal has it; and which alerts have ever ended, so that one that
+ * never did need not be looked up: in a storm nearly every alert is new. Right only while the journal has no other writer.
+ */
 import type { Journal } from '#engine/ports.ts';
 import { createRecent } from './recent.ts';
 import { alertId, endSummary, type EndSummary } from './rows.ts';
 
 const KNOWN_ENDS_MAX = 50_000;
+/** Alerts that have ended. Beyond this many the journal is asked for each. */
+const ENDED_MAX = 50_000;
+const PAGE = 200;
 
 export const NO_END: EndSummary = { staleBefore: Number.NEGATIVE_INFINITY, incident: null, version: 0 };
 
@@ -11,6 +17,8 @@ export const NO_END: EndSummary = { staleBefore: Number.NEGATIVE_INFINITY, incid
 export type Ends = ReadonlyMap<string, EndSummary>;
 
 export interface KnownEnds {
+  /** Reads through the journal once which alerts have ended. Until then each is asked for. */
+  survey(): Promise<void>;
   /** When all of them are in memory. */
   cached(target: string, fingerprints: readonly string[]): Ends | undefined;
   load(target: string, fingerprints: readonly string[]): Promise<Ends>;
@@ -21,6 +29,19 @@ export interface KnownEnds {
 export function createKnownEnds(journal: Journal): KnownEnds {
   const ends = createRecent<EndSummary>(KNOWN_ENDS_MAX);
   const keyOf = (target: string, fingerprint: string): string => `${target}\n${fingerprint}`;
+  let ended: Set<string> | undefined;
+  let found: Set<string> | undefined;
+
+  function noteEnded(id: string): void {
+    // What ends behind the survey's back would be missed by it.
+    found?.add(id);
+    ended?.add(id);
+    if (ended !== undefined && ended.size > ENDED_MAX) ended = undefined;
+  }
+
+  function neverEnded(target: string, fingerprint: string): boolean {
+    return ended !== undefined && (ended.size === 0 || !ended.has(alertId(target, fingerprint)));
+  }
 
   async function read(target: string, fingerprint: string): Promise<EndSummary> {
     const row = await journal.find('alert', alertId(target, fingerprint));
@@ -30,10 +51,22 @@ export function createKnownEnds(journal: Journal): KnownEnds {
   }
 
   return {
+    async survey() {
+      found = new Set();
+      let before: string | undefined;
+      for (;;) {
+        const rows = await journal.query({ kind: 'alert', limit: PAGE, ...(before === undefined ? {} : { before }) });
+        for (const { id } of rows) found.add(id);
+        before = rows.at(-1)?.id;
+        if (rows.length < PAGE || found.size > ENDED_MAX) break;
+      }
+      ended = found.size > ENDED_MAX ? undefined : found;
+      found = undefined;
+    },
     cached(target, fingerprints) {
       const out = new Map<string, EndSummary>();
       for (const fingerprint of fingerprints) {
-        const known = ends.get(keyOf(target, fingerprint));
+        const known = ends.get(keyOf(target, fingerprint)) ?? (neverEnded(target, fingerprint) ? NO_END : undefined);
         if (known === undefined) return undefined;
         out.set(fingerprint, known);
       }
@@ -43,7 +76,13 @@ export function createKnownEnds(journal: Journal): KnownEnds {
       const known = await Promise.all(fingerprints.map((fingerprint) => ends.get(keyOf(target, fingerprint)) ?? read(target, fingerprint)));
       return new Map(fingerprints.map((fingerprint, i) => [fingerprint, known[i] ?? NO_END]));
     },
-    set: (target, fingerprint, end) => ends.set(keyOf(target, fingerprint), end),
-    forget: (target, fingerprint) => ends.delete(keyOf(target, fingerprint)),
+    set(target, fingerprint, end) {
+      noteEnded(alertId(target, fingerprint));
+      ends.set(keyOf(target, fingerprint), end);
+    },
+    forget(target, fingerprint) {
+      noteEnded(alertId(target, fingerprint));
+      ends.delete(keyOf(target, fingerprint));
+    },
   };
 }

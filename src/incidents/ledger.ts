@@ -32,7 +32,7 @@ export interface Write {
 }
 
 export interface Ledger {
-  /** Learns which families have open incidents, so that the first alert of a new one need not ask. The journal must have no other writer. */
+  /** Learns which families have open incidents and which alerts have ended, so that a new alert need not ask. The journal must have no other writer. */
   survey(): Promise<void>;
   cached(family: string): Family | undefined;
   load(family: string): Promise<Family>;
@@ -77,7 +77,9 @@ export function createLedger(journal: Journal, log: Log): Ledger {
   }
 
   return {
-    survey: openFamilies.survey,
+    async survey() {
+      await Promise.all([openFamilies.survey(), ends.survey()]);
+    },
     cached: (key) => families.get(key) ?? (openFamilies.isQuiet(key) ? { key, open: [] } : undefined),
     incident,
     ends,

@@ -106,7 +106,7 @@ describe('recorded notifications of am0.25', () => {
     const byCase = new Map(items[0]?.alerts.map((alert) => [Object.hasOwn(alert.labels, 'case') ? alert.labels['case'] : '', alert]));
     const names = byCase.get('names')?.labels ?? {};
     expect(Object.entries(names)).toContainEqual(['__proto__', 'polluted']);
-    expect('toString' in names).toBe(false);
+    expect('isPrototypeOf' in names).toBe(false);
     expect(names['constructor']).toBe('c');
     expect(byCase.get('nul')?.labels['pool']).toBe('a\0b');
     expect(byCase.get('64k')?.labels['pool']?.length).toBe(4_096);
