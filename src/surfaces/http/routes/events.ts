@@ -16,6 +16,8 @@ const HEARTBEAT_MS = 15_000;
 /** A reader that takes nothing for this long is cut off; it can come back with Last-Event-ID. */
 const STALLED_MS = 60_000;
 export const DEFAULT_MAX_STREAMS = 100;
+/** One principal, with all its tabs and scripts, has at most this part of them: nobody can keep the others from watching. */
+const SHARE_OF_ONE = 1 / 4;
 
 export interface Streams {
   readonly open: number;
@@ -34,7 +36,8 @@ const Headers = z.object({ 'last-event-id': Position.exactOptional() });
 
 export function eventEndpoints(options: EventsOptions): { readonly endpoints: readonly Endpoint[]; readonly streams: Streams } {
   const { operations, maxStreams } = options;
-  const open = new Set<AbortController>();
+  const open = new Map<AbortController, string>();
+  const shareMax = Math.max(1, Math.floor(maxStreams * SHARE_OF_ONE));
   const events = endpoint({
     method: 'GET',
     path: '/runs/{id}/events',
@@ -42,16 +45,17 @@ export function eventEndpoints(options: EventsOptions): { readonly endpoints: re
     schemas: { params: z.strictObject({ id: id('run') }), query: Query, headers: Headers },
     answer: { status: 200, shape: TimelineEntryShape, type: 'text/event-stream' },
     streams: true,
-    handle: async ({ params, query, headers, reply }) => {
+    handle: async ({ principal, params, query, headers, reply }) => {
       const after = headers['last-event-id'] ?? query.after ?? 0;
       const run = found(await operations.run(params.id), 'run');
       const missed = found(await operations.runEvents(params.id, after), 'run');
       // 204 tells an EventSource not to come back, which it would otherwise do for ever.
       if (headers['last-event-id'] !== undefined && run.endedAt !== null && missed.length === 0) return reply.code(204).send();
       if (open.size >= maxStreams) throw new Refusal({ code: 'too-many-streams', message: `${maxStreams} event streams are open, which is the limit.` });
+      if ([...open.values()].filter((one) => one === principal.id).length >= shareMax) throw new Refusal({ code: 'too-many-streams', message: `${shareMax} event streams of ${principal.id} are open, which is the limit for one principal.` });
 
       const stopped = new AbortController();
-      open.add(stopped);
+      open.set(stopped, principal.id);
       reply.raw.once('close', () => {
         open.delete(stopped);
         stopped.abort();
@@ -69,7 +73,7 @@ export function eventEndpoints(options: EventsOptions): { readonly endpoints: re
       get open() {
         return open.size;
       },
-      end: () => open.forEach((stopped) => stopped.abort()),
+      end: () => open.forEach((_principal, stopped) => stopped.abort()),
     },
   };
 }

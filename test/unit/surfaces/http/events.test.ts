@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { ALICE, createTestHttp } from '../../../kit/http.ts';
+import { ALICE, createTestHttp, ROBOT_KEY } from '../../../kit/http.ts';
 import type { TestHttp } from '../../../kit/http.ts';
 import { settle } from '../../../kit/clock.ts';
 import { RUN_ID, runView, timelineEntry } from '../../../kit/views.ts';
@@ -146,6 +146,15 @@ describe('the timeline of a run as server-sent events', () => {
     first.leave();
     await until(() => http.operations.listenerCount() === 0 && http.clock.pending() === 0);
     expect((await open()).response.status).toBe(200);
+  });
+
+  it('leaves room for others: one principal has a quarter of the places', async () => {
+    await start({ maxStreams: 8 });
+    for (let opened = 0; opened < 2; opened += 1) await (await open()).next();
+    const third = await open();
+    expect(third.response.status).toBe(503);
+    expect(await third.response.json()).toMatchObject({ code: 'too-many-streams' });
+    expect((await open(URL_PATH, { authorization: `Bearer ${ROBOT_KEY}` })).response.status).toBe(200);
   });
 
   it('ends when the server stops', async () => {
