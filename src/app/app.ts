@@ -100,7 +100,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   });
   const audit = createAudit({ journal, log });
   lifecycle.onStop('audit', () => audit.flush());
-  const slack = wireSlack({ config, journal, clock, log });
+  const slack = wireSlack({ config, journal, clock, log, observe: (method, result) => metrics.observeSlackCall(method, result) });
   const operations = counted(metrics, createOperations({
     engine,
     incidents,

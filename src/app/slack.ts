@@ -19,17 +19,17 @@ export interface SlackWiring {
   connect(operations: Operations): Promise<SlackSurface | undefined>;
 }
 
-export function wireSlack({ config, journal, clock, log }: { config: Config; journal: Journal; clock: Clock; log: Log }): SlackWiring {
+export function wireSlack({ config, journal, clock, log, observe }: { config: Config; journal: Journal; clock: Clock; log: Log; observe: (method: string, result: string) => void }): SlackWiring {
   const { slack } = config;
   if (slack.mode === 'off') return { groupMembers: () => Promise.resolve(new Map()), connect: () => Promise.resolve(undefined) };
   const groups = (): string[] => Object.values(config.policy.roles).flatMap((members) => [...members.slackGroups]);
-  const directory = import('#surfaces/slack/directory.ts').then(({ createSlackDirectory }) => createSlackDirectory({ botToken: slack.botToken, apiUrl: slack.apiUrl, groups, clock, log }));
+  const directory = import('#surfaces/slack/directory.ts').then(({ createSlackDirectory }) => createSlackDirectory({ botToken: slack.botToken, apiUrl: slack.apiUrl, groups, clock, log, observe }));
   return {
     groupMembers: async () => (await directory).slackGroupMembers(),
     async connect(operations) {
       const { createSlack } = await import('#surfaces/slack/slack.ts');
       const credentials = slack.mode === 'http' ? { signingSecret: slack.signingSecret } : { appToken: slack.appToken };
-      const surface = await createSlack({ mode: slack.mode, ...credentials, apiUrl: slack.apiUrl, botToken: slack.botToken, channel: slack.channel, operations, journal, directory: await directory, clock, log });
+      const surface = await createSlack({ mode: slack.mode, ...credentials, apiUrl: slack.apiUrl, botToken: slack.botToken, channel: slack.channel, operations, journal, directory: await directory, clock, log, observe });
       const { routes } = surface;
       return { routes: routes === undefined ? undefined : async (app) => void (await app.register(routes)), start: () => surface.start(), stop: () => surface.stop() };
     },

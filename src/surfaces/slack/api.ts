@@ -18,11 +18,15 @@ export interface SlackApi {
   call(method: string, args: Readonly<Record<string, unknown>>): Promise<SlackAnswer>;
 }
 
+/** `result`: `ok`, Slack's word for the error, or the reason why there was no answer. */
+export type ObserveCall = (method: string, result: string) => void;
+
 export interface SlackApiOptions {
   readonly token: Secret;
   /** Default `https://slack.com/api/`. */
   readonly apiUrl?: string;
   readonly timeoutMs?: number;
+  readonly observe?: ObserveCall;
   readonly log: Log;
 }
 
@@ -59,9 +63,13 @@ export async function createSlackApi(options: SlackApiOptions): Promise<SlackApi
   return {
     async call(method, args) {
       try {
-        return { ok: true, value: await client.apiCall(method, { ...args }) };
+        const value = await client.apiCall(method, { ...args });
+        options.observe?.(method, 'ok');
+        return { ok: true, value };
       } catch (error) {
-        return { ok: false, failure: failureOf(method, error) };
+        const failure = failureOf(method, error);
+        options.observe?.(method, failure.error ?? failure.reason);
+        return { ok: false, failure };
       }
     },
   };

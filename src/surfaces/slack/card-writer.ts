@@ -9,6 +9,7 @@ import type { Log } from '#kernel/log.ts';
 import type { Operations } from '#operations/operations.ts';
 import type { SlackAnswer, SlackApi, SlackFailure } from './api.ts';
 import { newCard, type CardRecord, type SlackCards } from './cards-store.ts';
+import type { Channel } from './channel.ts';
 import { renderCard, renderMinimalCard, type Card } from './cards/incident-card.ts';
 import type { CardOptions, Subject } from './cards/subject.ts';
 import { alertFacts, detailsOf, nextMessage, type Seen, type ThreadMessage } from './cards/thread.ts';
@@ -28,7 +29,8 @@ export interface CardWriterOptions {
   readonly api: SlackApi;
   readonly cards: SlackCards;
   readonly operations: Operations;
-  readonly channel: string;
+  /** Where new cards go; a card that has been posted stays where it is. */
+  readonly channel: Channel;
   readonly clock: Clock;
   readonly log: Log;
   readonly card: CardOptions;
@@ -39,6 +41,7 @@ export const LANDS_WITHIN_MS = 20_000;
 const CARD_EVENT = 'runbook_card';
 const DETAILS_EVENT = 'runbook_details';
 const UNSENDABLE = new Set(['invalid_blocks', 'invalid_blocks_format', 'msg_blocks_too_long', 'msg_too_long']);
+const NO_CHANNEL = new Set(['channel_not_found', 'is_archived']);
 const DELETED = new Set(['message_not_found', 'thread_not_found']);
 const QUIET = { unfurl_links: false, unfurl_media: false };
 
@@ -55,13 +58,19 @@ export class CardWriter {
   /** One step for one card. Rejects when the journal cannot be read or written; nothing was sent then. `force` updates a card that looks right. */
   async step(subjectId: string, force: boolean): Promise<Step> {
     const { operations, channel, card: cardOptions } = this.#options;
-    const [subject, record = newCard(channel)] = await Promise.all([loadSubject(operations, subjectId), this.#recordOf(subjectId)]);
+    const [subject, record] = await Promise.all([loadSubject(operations, subjectId), this.#recordOf(subjectId)]);
     if (subject === undefined) return { kind: 'done', live: false };
-    if (record.ts === null && record.intendedAt !== null) return this.#findCard(subjectId, record, record.intendedAt);
-    if (record.ts === null && !isLive(subject)) return { kind: 'done', live: false };
+    if (record?.ts === null && record.intendedAt !== null) return this.#findCard(subjectId, record, record.intendedAt);
+    const isPosted = record !== undefined && record.ts !== null;
+    if (!isPosted && !isLive(subject)) return { kind: 'done', live: false };
     const card = renderCard(subject, cardOptions);
     const shown = sha256(JSON.stringify(card));
-    if (record.ts === null) return this.#post(subject, card, shown, record);
+    if (!isPosted) {
+      const where = await channel.find();
+      if (!where.ok) return { kind: 'failed', failure: where.failure };
+      // The channel of today: the configured one may have changed since a post was refused.
+      return this.#post(subject, card, shown, { ...(record ?? newCard(where.id)), channel: where.id });
+    }
     if (record.shown !== shown || force) return this.#update(subject, card, shown, record);
     return this.#addDetails(subject, record);
   }
@@ -102,6 +111,7 @@ export class CardWriter {
     }
     const failure: SlackFailure = answer.ok ? { reason: 'unexpected', message: 'Slack did not say where the card is', landed: 'maybe' } : answer.failure;
     if (failure.landed === 'no') await this.#note(subject.id, before);
+    if (NO_CHANNEL.has(failure.error ?? '')) this.#options.channel.forget();
     return { kind: 'failed', failure };
   }
 
@@ -113,7 +123,7 @@ export class CardWriter {
     }
     if (!DELETED.has(answer.failure.error ?? '')) return { kind: 'failed', failure: answer.failure };
     this.#options.log.warn({ subject: subject.id }, 'the card was deleted in Slack, it is posted again');
-    await this.#note(subject.id, { ...newCard(this.#options.channel), facts: record.facts, seen: record.seen });
+    await this.#note(subject.id, { ...newCard(record.channel), facts: record.facts, seen: record.seen });
     return { kind: 'moved' };
   }
 

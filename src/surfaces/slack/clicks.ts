@@ -1,27 +1,12 @@
 /** What the buttons of a card do. Every one of them ends in an operation, or in a sentence to the person who pressed it. */
-import type { Answer, Operations, Problem } from '#operations/operations.ts';
 import type { Principal } from '#policy/model.ts';
 import type { EffectView, OfferView, RunView } from '#engine/model/views.ts';
 import { ACTIONS, isNamedBy, readApprovalValue, readPartValue } from './cards/actions.ts';
 import type { Modal } from './cards/blocks.ts';
 import { approveModal, closeModal, planModal, settleModal, type Metadata } from './cards/modals.ts';
-import type { SlackApi } from './api.ts';
-import type { Click } from './payloads.ts';
-
-/** The parts of this surface that a click works with. */
-export interface ClickWorld {
-  readonly operations: Operations;
-  readonly api: SlackApi;
-  /** Where the card of a subject is, when it has been posted. */
-  readonly whereIs: (subjectId: string) => Promise<{ readonly channel: string; readonly ts: string } | undefined>;
-}
-
-export interface Outcome {
-  /** What the person should know; undefined when the card says it all. */
-  readonly say?: string;
-  /** The card to show anew: what the person saw is not what is. */
-  readonly refresh?: string;
-}
+import { decideAs } from './decisions.ts';
+import { outcomeOf, type ClickWorld, type Outcome } from './outcome.ts';
+import { placesOf, type Click } from './payloads.ts';
 
 const GONE: Outcome = { say: 'This is no longer there. The newest card shows what is.' };
 
@@ -54,14 +39,6 @@ export async function onClick(world: ClickWorld, principal: Principal, click: Cl
   }
 }
 
-export function outcomeOf(answer: Answer<unknown>, subjectId: string): Outcome {
-  return answer.ok ? {} : { say: sentenceOf(answer.problem), refresh: subjectId };
-}
-
-function sentenceOf(problem: Problem): string {
-  return problem.field === undefined ? problem.message : `${problem.field}: ${problem.message}`;
-}
-
 async function decide(world: ClickWorld, principal: Principal, click: Click, value: string, decision: 'approve' | 'deny'): Promise<Outcome> {
   const named = readApprovalValue(value);
   const approval = named === undefined ? undefined : await world.operations.approval(named.approvalId);
@@ -69,7 +46,7 @@ async function decide(world: ClickWorld, principal: Principal, click: Click, val
   const subjectId = approval.incidentId ?? approval.runId;
   const foreign = await foreignCard(world, click, subjectId);
   if (foreign !== undefined) return foreign;
-  return outcomeOf(await world.operations.decide(principal, named.approvalId, { decision, digest: named.digest }), subjectId);
+  return decideAs(world, principal, named.approvalId, { decision, digest: named.digest });
 }
 
 async function openApproval(world: ClickWorld, click: Click, value: string): Promise<Outcome> {
@@ -79,7 +56,7 @@ async function openApproval(world: ClickWorld, click: Click, value: string): Pro
   const subjectId = approval.incidentId ?? approval.runId;
   const foreign = await foreignCard(world, click, subjectId);
   if (foreign !== undefined) return foreign;
-  if (approval.status !== 'pending') return { say: `This approval is ${approval.status}${approval.because === null ? '' : `: ${approval.because}`}.`, refresh: subjectId };
+  if (approval.status !== 'pending') return { say: `This approval is ${approval.status}${approval.because === null ? '' : `: ${approval.because}`}.`, refresh: subjectId, ...(approval.decisions.length === 0 ? {} : { decided: approval }) };
   if (approval.plan.digest !== named.digest) return { say: 'The plan has moved since this card was shown. Look at the new one.', refresh: subjectId };
   return open(world, click, approveModal(approval, metadataOf(click, subjectId, value)));
 }
@@ -123,11 +100,14 @@ async function openClose(world: ClickWorld, click: Click, incidentId: string): P
   return open(world, click, closeModal(incident.title, metadataOf(click, incidentId, incidentId)));
 }
 
-/** A button must have been pressed on the card that it belongs to: a value taken from elsewhere does nothing. */
+/**
+ * A button must have been pressed on the card that it belongs to: a value taken from elsewhere does nothing. A request that does not say where
+ * is judged by what it carries: it is signed, an approval is named with the whole digest, and the policy decides.
+ */
 async function foreignCard(world: ClickWorld, click: Click, subjectId: string): Promise<Outcome | undefined> {
   const card = await world.whereIs(subjectId);
-  const channel = click.container?.channel_id ?? click.channel?.id;
-  if (card !== undefined && card.ts === click.container?.message_ts && card.channel === channel) return undefined;
+  const { messages, channels } = placesOf(click);
+  if (messages.every((ts) => ts === card?.ts) && channels.every((channel) => channel === card?.channel)) return undefined;
   return { say: 'This button is not on the current card of its incident. Nothing was done; use the newest card.', refresh: subjectId };
 }
 
@@ -159,7 +139,8 @@ function subjectOf(run: RunView): string {
 }
 
 function metadataOf(click: Click, subject: string, value: string): Metadata {
-  return { subject, channel: click.container?.channel_id ?? click.channel?.id ?? '', messageTs: click.container?.message_ts ?? '', value };
+  const { messages, channels } = placesOf(click);
+  return { subject, channel: channels[0] ?? '', messageTs: messages[0] ?? '', value };
 }
 
 /** Slack lets a form be opened for three seconds after the click. */

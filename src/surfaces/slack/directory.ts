@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Clock } from '#kernel/clock.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Secret } from '#kernel/secret.ts';
-import { createSlackApi, type SlackApi } from './api.ts';
+import { createSlackApi, type ObserveCall, type SlackApi } from './api.ts';
 
 export type GroupMembers = ReadonlyMap<string, ReadonlySet<string> | 'unreachable'>;
 
@@ -19,6 +19,7 @@ export interface SlackDirectoryOptions {
   readonly apiUrl?: string;
   /** Ids of the groups that the policy names (`S0123…`), asked anew each time so that a reloaded policy counts. */
   readonly groups: () => readonly string[];
+  readonly observe?: ObserveCall;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -47,7 +48,7 @@ export function createSlackDirectory(options: SlackDirectoryOptions): SlackDirec
   let api: Promise<SlackApi> | undefined;
 
   const ask = async (group: string): Promise<Entry> => {
-    api ??= createSlackApi({ token: options.botToken, ...(options.apiUrl === undefined ? {} : { apiUrl: options.apiUrl }), timeoutMs: TIMEOUT_MS, log });
+    api ??= createSlackApi({ token: options.botToken, ...(options.apiUrl === undefined ? {} : { apiUrl: options.apiUrl }), timeoutMs: TIMEOUT_MS, log, ...(options.observe === undefined ? {} : { observe: options.observe }) });
     const answer = await (await api).call('usergroups.users.list', { usergroup: group });
     const read = answer.ok ? membersSchema.safeParse(answer.value).data : undefined;
     if (read !== undefined) return { members: new Set(read.users), until: clock.now() + CACHED_MS };

@@ -2,9 +2,12 @@
 import type { App, Receiver, ReceiverEvent } from '@slack/bolt';
 import type { Log } from '#kernel/log.ts';
 import type { Secret } from '#kernel/secret.ts';
-import { onClick, type ClickWorld, type Outcome } from './clicks.ts';
+import { decidedApproval } from './cards/approval-part.ts';
+import type { Block } from './cards/blocks.ts';
+import { onClick } from './clicks.ts';
+import type { ClickWorld, Outcome } from './outcome.ts';
 import type { People, Sender } from './people.ts';
-import { clickSchema, senderOf, slashSchema, slashSender, submissionSchema } from './payloads.ts';
+import { clickSchema, placesOf, senderOf, slashSchema, slashSender, submissionSchema } from './payloads.ts';
 import { quietLogger } from './api.ts';
 import type { Replies, Whereto } from './reply.ts';
 import { onSlash } from './slash.ts';
@@ -66,7 +69,8 @@ export async function createInbound(options: InboundOptions): Promise<Inbound> {
 
 async function process(app: App | undefined, event: Parameters<Inbound['receive']>[0], log: Log): Promise<void> {
   const bodyForBolt: ReceiverEvent = {
-    body: { ...event.body },
+    // Bolt looks into `channel` without asking whether it is null, which is as good as absent.
+    body: Object.fromEntries(Object.entries(event.body).filter(([, value]) => value !== null)),
     // An acknowledgement that gets lost must not take the work with it: Slack does not send a click twice.
     ack: async (answer: unknown) => event.ack(answer).catch((error: unknown) => log.warn({ because: error instanceof Error ? error.message : 'unknown' }, 'an acknowledgement to Slack was lost')),
     ...(event.retryNum === undefined ? {} : { retryNum: event.retryNum }),
@@ -97,7 +101,7 @@ function register(app: App, options: InboundOptions): void {
 async function handleClick(options: InboundOptions, body: unknown): Promise<void> {
   const click = clickSchema.safeParse(body);
   if (!click.success) return unreadable(options.log, 'click');
-  const to: Whereto = { userId: click.data.user.id, channel: click.data.container?.channel_id ?? click.data.channel?.id ?? null, responseUrl: click.data.response_url ?? null };
+  const to: Whereto = { userId: click.data.user.id, channel: placesOf(click.data).channels[0] ?? null, responseUrl: click.data.response_url ?? null };
   await serve(options, senderOf(click.data), to, (principal) => onClick(options.world, principal, click.data));
 }
 
@@ -123,7 +127,7 @@ async function handleSlash(options: InboundOptions, body: unknown): Promise<void
 /** Nothing is done for who cannot be identified, and whoever asked is told how it ended. */
 async function serve(options: InboundOptions, sender: Sender, to: Whereto | (() => Whereto), work: (principal: Parameters<typeof onClick>[1]) => Promise<Outcome>): Promise<void> {
   const { people, replies, refresh, log } = options;
-  const say = (text: string): Promise<void> => replies.tell(typeof to === 'function' ? to() : to, text);
+  const say = (text: string, more: readonly Block[] = []): Promise<void> => replies.tell(typeof to === 'function' ? to() : to, text, more);
   const known = await people.identify(sender);
   if (!known.ok) {
     log.warn({ user: sender.userId, because: known.because }, 'a Slack request was refused');
@@ -132,7 +136,7 @@ async function serve(options: InboundOptions, sender: Sender, to: Whereto | (() 
   try {
     const outcome = await work(known.principal);
     if (outcome.refresh !== undefined) refresh(outcome.refresh);
-    if (outcome.say !== undefined) await say(outcome.say);
+    if (outcome.say !== undefined) await say(outcome.say, outcome.decided === undefined ? [] : decidedApproval(outcome.decided));
   } catch (error) {
     log.error({ user: sender.userId, because: error instanceof Error ? error.message : 'unknown' }, 'a Slack request could not be carried out');
     await say('The bot could not carry this out. Look at the card or the console before you try again.');

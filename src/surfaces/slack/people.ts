@@ -1,4 +1,4 @@
-/** Who stands behind a click: a living person of this workspace, or nobody. */
+/** Who stands behind a click: a living person of this workspace, or nobody. What that person may do is the policy's to say. */
 import { z } from 'zod';
 import type { Clock } from '#kernel/clock.ts';
 import type { Principal } from '#policy/model.ts';
@@ -8,6 +8,9 @@ export interface Workspace {
   readonly teamId: string;
   readonly botUserId: string;
 }
+
+/** What Slack says of a user; `unknown` when it does not know the id. */
+type Described = { readonly ok: true; readonly user: User | 'unknown' } | { readonly ok: false; readonly because: string };
 
 export type Known = { readonly ok: true; readonly principal: Principal } | { readonly ok: false; readonly because: string };
 
@@ -48,8 +51,6 @@ const userSchema = z.object({
     is_bot: z.boolean().optional(),
     is_workflow_bot: z.boolean().optional(),
     is_stranger: z.boolean().optional(),
-    is_restricted: z.boolean().optional(),
-    is_ultra_restricted: z.boolean().optional(),
     enterprise_user: z.object({ teams: z.array(z.string()).optional() }).optional(),
   }),
 });
@@ -57,7 +58,7 @@ type User = z.infer<typeof userSchema>['user'];
 
 export function createPeople(options: PeopleOptions): People {
   const { api, clock } = options;
-  const users = new Map<string, { readonly user: User; readonly until: number }>();
+  const users = new Map<string, { readonly user: User | 'unknown'; readonly until: number }>();
   let workspace: Workspace | undefined;
 
   const findWorkspace = async (): Promise<Workspace | undefined> => {
@@ -68,15 +69,17 @@ export function createPeople(options: PeopleOptions): People {
     return workspace;
   };
 
-  const findUser = async (userId: string): Promise<User | undefined> => {
+  const findUser = async (userId: string): Promise<Described> => {
     const cached = users.get(userId);
-    if (cached !== undefined && cached.until > clock.now()) return cached.user;
+    if (cached !== undefined && cached.until > clock.now()) return { ok: true, user: cached.user };
     const answer = await api.call('users.info', { user: userId });
-    const user = answer.ok ? userSchema.safeParse(answer.value).data?.user : undefined;
-    if (user === undefined || user.id !== userId) return undefined;
+    const isUnknown = !answer.ok && answer.failure.error === 'user_not_found';
+    if (!answer.ok && !isUnknown) return { ok: false, because: answer.failure.message };
+    const user = answer.ok ? userSchema.safeParse(answer.value).data?.user : 'unknown';
+    if (user === undefined || (user !== 'unknown' && user.id !== userId)) return { ok: false, because: 'the answer of users.info could not be read' };
     if (users.size >= MOST_CACHED) users.clear();
     users.set(userId, { user, until: clock.now() + CACHED_MS });
-    return user;
+    return { ok: true, user };
   };
 
   return {
@@ -84,23 +87,33 @@ export function createPeople(options: PeopleOptions): People {
     async identify(sender) {
       if (!USER_ID.test(sender.userId) || sender.userId === SLACKBOT) return no('Only people can do this.');
       if (options.appId !== undefined && sender.appId !== options.appId) return no('This request is for another app.');
-      const [own, user] = await Promise.all([findWorkspace(), findUser(sender.userId)]);
-      if (own === undefined || user === undefined) return no('Slack does not say who you are right now. Use the console or the command line, or try again.');
-      const because = whyNot(sender, user, own);
+      const [own, described] = await Promise.all([findWorkspace(), findUser(sender.userId)]);
+      if (own === undefined) return cannotTell('auth.test has not told which workspace this is');
+      if (!described.ok) return cannotTell(described.because);
+      const because = whyNot(sender, described.user, own);
       if (because !== undefined) return no(because);
       return { ok: true, principal: { id: `slack:${sender.userId}`, kind: 'human', roles: [], slackUser: sender.userId, via: 'slack' } };
     },
   };
 }
 
-function whyNot(sender: Sender, user: User, own: Workspace): string | undefined {
-  if (user.is_bot === true || user.is_workflow_bot === true || user.id === own.botUserId) return 'Bots and workflows cannot do this.';
+/**
+ * What was said must be right; what was left unsaid refuses nobody: the request is signed. A guest passes, as a member of this workspace that
+ * no role names unless the policy does.
+ */
+function whyNot(sender: Sender, described: User | 'unknown', own: Workspace): string | undefined {
+  const user: Partial<User> = described === 'unknown' ? {} : described;
+  if (user.is_bot === true || user.is_workflow_bot === true || sender.userId === own.botUserId) return 'Bots and workflows cannot do this.';
   if (user.deleted === true) return 'This account is deactivated.';
-  const teams = [sender.teamId, sender.userTeamId, user.team_id ?? null].filter((team) => team !== null);
-  const isMember = teams.every((team) => team === own.teamId) || user.enterprise_user?.teams?.includes(own.teamId) === true;
-  if (sender.teamId === null || sender.teamId !== own.teamId || !isMember || user.is_stranger === true) return 'Only members of this workspace can do this.';
-  if (user.is_restricted === true || user.is_ultra_restricted === true) return 'Guests cannot do this.';
+  const isElsewhere = sender.teamId !== null && sender.teamId !== own.teamId;
+  const homes = [sender.userTeamId, user.team_id ?? null].filter((team) => team !== null);
+  const isMember = homes.every((team) => team === own.teamId) || user.enterprise_user?.teams?.includes(own.teamId) === true;
+  if (isElsewhere || !isMember || user.is_stranger === true) return 'Only members of this workspace can do this.';
   return undefined;
+}
+
+function cannotTell(because: string): Known {
+  return no(`Slack does not say who you are right now (${because}). Use the console or the command line, or try again.`);
 }
 
 function no(because: string): Known {

@@ -11,8 +11,8 @@ export interface Whereto {
 }
 
 export interface Replies {
-  /** Never rejects: a lost ephemeral message is a pity, not a failure. `text` may hold outside text. */
-  tell(to: Whereto, text: string): Promise<void>;
+  /** Never rejects: a lost ephemeral message is a pity, not a failure. `text` may hold outside text, `more` is shown below it. */
+  tell(to: Whereto, text: string, more?: readonly Block[]): Promise<void>;
 }
 
 export interface RepliesOptions {
@@ -43,11 +43,11 @@ export function createReplies({ api, apiUrl, log }: RepliesOptions): Replies {
   };
 
   return {
-    async tell(to, words) {
+    async tell(to, words, more = []) {
       const text = escaped(words, 300);
-      const blocks = sections(words);
+      const blocks = [...sections(words), ...more];
       if (to.responseUrl !== null && (await byUrl(to.responseUrl, text, blocks))) return;
-      if (to.channel === null) return;
+      if (to.channel === null) return log.warn({ user: to.userId }, 'a reply has nowhere to go in Slack: the request names no channel');
       const answer = await api.call('chat.postEphemeral', { channel: to.channel, user: to.userId, text, blocks });
       if (!answer.ok) log.warn({ user: to.userId, because: answer.failure.message }, 'a reply did not reach its reader in Slack');
     },

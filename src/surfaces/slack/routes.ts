@@ -61,7 +61,7 @@ async function acknowledge(reply: FastifyReply, inbound: Inbound, clock: Clock, 
 
 /** JSON for events; a form with the JSON in `payload` for clicks and modals; a plain form for commands. */
 function readBody(text: string, contentType: string): Readonly<Record<string, unknown>> | undefined {
-  if (contentType.startsWith('application/json')) return readJson(text);
+  if (contentType.toLowerCase().startsWith('application/json')) return readJson(text);
   const form = new URLSearchParams(text);
   const payload = form.get('payload');
   if (payload !== null) return readJson(payload);

@@ -4,9 +4,10 @@ import type { Clock } from '#kernel/clock.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Secret } from '#kernel/secret.ts';
 import type { Operations } from '#operations/operations.ts';
-import { createSlackApi } from './api.ts';
+import { createSlackApi, type ObserveCall } from './api.ts';
 import { CardWriter } from './card-writer.ts';
 import { createCardsStore, type CardJournal } from './cards-store.ts';
+import { canBeChannel, createChannel } from './channel.ts';
 import type { SlackDirectory } from './directory.ts';
 import { createInbound } from './inbound.ts';
 import { Notifier } from './notifier.ts';
@@ -25,7 +26,7 @@ export interface SlackOptions {
   readonly appToken?: Secret;
   /** Needed for `http`. */
   readonly signingSecret?: Secret;
-  /** The id of the channel that the cards go to. */
+  /** The channel that the cards go to: its id, or its name (`#ops`, `ops`), which is looked up when it is first wanted. */
   readonly channel: string;
   /** When given, requests for another app are refused. */
   readonly appId?: string;
@@ -35,6 +36,8 @@ export interface SlackOptions {
   readonly journal: CardJournal;
   /** Told when Slack says that a user group has changed. */
   readonly directory?: SlackDirectory;
+  /** Told of every call of the Web API. */
+  readonly observe?: ObserveCall;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -49,16 +52,16 @@ export interface Slack {
   connected(): number;
 }
 
-const CHANNEL_ID = /^[CGD][A-Z0-9]{6,20}$/;
 const STOP_WITHIN_MS = 5_000;
 
 /** Throws a sentence for the operator when the configuration cannot work. */
 export async function createSlack(options: SlackOptions): Promise<Slack> {
   const { mode, operations, clock, log } = options;
-  if (!CHANNEL_ID.test(options.channel)) throw new Error('slack.channel: expected the id of a channel (C0123456789), not its name');
+  if (!canBeChannel(options.channel)) throw new Error('slack.channel: expected the id of a channel (C0123456789) or its name (\'#ops\', in quotes)');
   const apiUrl = options.apiUrl === undefined ? {} : { apiUrl: options.apiUrl };
-  const api = await createSlackApi({ token: options.botToken, ...apiUrl, log });
-  const writer = new CardWriter({ api, cards: createCardsStore(options.journal), operations, channel: options.channel, clock, log, card: options.baseUrl === undefined ? {} : { baseUrl: options.baseUrl } });
+  const api = await createSlackApi({ token: options.botToken, ...apiUrl, log, ...(options.observe === undefined ? {} : { observe: options.observe }) });
+  const channel = createChannel({ api, channel: options.channel, clock, log });
+  const writer = new CardWriter({ api, cards: createCardsStore(options.journal), operations, channel, clock, log, card: options.baseUrl === undefined ? {} : { baseUrl: options.baseUrl } });
   const notifier = new Notifier({ operations, writer, clock, log });
   const people = createPeople({ api, clock, ...(options.appId === undefined ? {} : { appId: options.appId }) });
   const inbound = await createInbound({
@@ -86,8 +89,9 @@ export async function createSlack(options: SlackOptions): Promise<Slack> {
     async start() {
       notifier.start();
       sockets?.start();
-      // Known before the first click, so that the click need not wait for it.
+      // Known before the first click and the first alert, so that they need not wait for it.
       void people.workspace();
+      void channel.find();
     },
     async stop() {
       await sockets?.stop();

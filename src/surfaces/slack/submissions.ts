@@ -2,8 +2,10 @@
 import type { Principal } from '#policy/model.ts';
 import { MODALS, readApprovalValue } from './cards/actions.ts';
 import { CONFIRM, readMetadata, REASON, type Metadata } from './cards/modals.ts';
-import { effectNamed, offerNamed, outcomeOf, runOf, type ClickWorld, type Outcome } from './clicks.ts';
+import { effectNamed, offerNamed, runOf } from './clicks.ts';
+import { decideAs } from './decisions.ts';
 import { offerInputs, textAnswer, type Answers } from './forms.ts';
+import { outcomeOf, type ClickWorld, type Outcome } from './outcome.ts';
 import type { Submission } from './payloads.ts';
 
 export interface Submitted extends Outcome {
@@ -16,7 +18,9 @@ export async function onSubmission(world: ClickWorld, principal: Principal, subm
   if (metadata === undefined) return { say: 'This form is not known to this version of the bot.', channel: null };
   const answers = submission.view.state.values;
   const outcome = await carryOut(world, principal, submission.view.callback_id, metadata, answers);
-  return { ...outcome, channel: metadata.channel };
+  // A click that named no channel: its card is where the person looks.
+  const channel = metadata.channel === '' ? (await world.whereIs(metadata.subject))?.channel : metadata.channel;
+  return { ...outcome, channel: channel ?? null };
 }
 
 async function carryOut(world: ClickWorld, principal: Principal, callbackId: string, metadata: Metadata, answers: Answers): Promise<Outcome> {
@@ -26,7 +30,7 @@ async function carryOut(world: ClickWorld, principal: Principal, callbackId: str
       const named = readApprovalValue(metadata.value);
       if (named === undefined) break;
       const confirm = textAnswer(answers, CONFIRM);
-      return outcomeOf(await world.operations.decide(principal, named.approvalId, { decision: 'approve', digest: named.digest, reason, confirm }), metadata.subject);
+      return decideAs(world, principal, named.approvalId, { decision: 'approve', digest: named.digest, reason, confirm });
     }
     case MODALS.plan: {
       const run = await runOf(world, metadata.value);

@@ -1,5 +1,6 @@
 /** Requests as Slack sends and signs them. */
 import { createHmac } from 'node:crypto';
+import type { BlockAction, ButtonAction, ViewSubmitAction } from '@slack/bolt';
 
 export const SIGNING_SECRET = 'a1b2c3d4e5f60718293a4b5c6d7e8f90';
 export const APP_ID = 'A0123456789';
@@ -33,36 +34,43 @@ export interface Press {
   readonly userTeamId?: string;
 }
 
-/** A button pressed on a message. */
+/** A button pressed on a message, with all that Slack sends. */
 export function click(press: Press): Record<string, unknown> {
-  return {
+  const body: BlockAction<ButtonAction> = {
     type: 'block_actions',
     user: { id: press.userId, username: 'somebody', name: 'somebody', team_id: press.userTeamId ?? press.teamId },
     api_app_id: APP_ID,
     token: 'legacy',
     container: { type: 'message', message_ts: press.messageTs, channel_id: press.channel, is_ephemeral: false },
-    trigger_id: press.triggerId ?? '1.2.3',
+    trigger_id: press.triggerId ?? '1234567890.123456789.0a1b2c3d4e5f60718293a4b5c6d7e8f9',
     team: { id: press.teamId, domain: 'example' },
-    enterprise: null,
     is_enterprise_install: false,
     channel: { id: press.channel, name: 'ops' },
-    message: { type: 'message', ts: press.messageTs },
+    message: { type: 'message', subtype: 'bot_message', user: 'U0RUNBOOK', bot_id: 'B0RUNBOOK', app_id: APP_ID, team: press.teamId, ts: press.messageTs, edited: { user: 'B0RUNBOOK', ts: '1772359200.000000' }, text: 'DLQ overflow: waits for approval', blocks: [] },
     state: { values: {} },
-    ...(press.responseUrl === undefined ? {} : { response_url: press.responseUrl }),
-    actions: [{ type: 'button', block_id: 'b', action_id: press.actionId, action_ts: '1', ...(press.value === undefined ? {} : { value: press.value }) }],
+    response_url: press.responseUrl ?? '',
+    actions: [{ type: 'button', block_id: 'b', action_id: press.actionId, action_ts: '1772359200.123456', text: { type: 'plain_text', text: 'Approve', emoji: false }, ...(press.value === undefined ? {} : { value: press.value }) }],
   };
+  // Bolt's types leave out that Slack sends this as null. A click whose answer is to come by chat.postEphemeral has no response URL here.
+  const { response_url: responseUrl, ...rest } = body;
+  return { ...rest, enterprise: null, ...(responseUrl === '' ? {} : { response_url: responseUrl }) };
 }
 
 /** A form that was sent. `view` is what `views.open` was given. */
 export function submission(who: { readonly userId: string; readonly teamId: string }, view: { readonly callback_id: string; readonly private_metadata: string }, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return {
+  const body: Omit<ViewSubmitAction, 'view'> = {
     type: 'view_submission',
     team: { id: who.teamId, domain: 'example' },
-    user: { id: who.userId, username: 'somebody', team_id: who.teamId },
+    user: { id: who.userId, name: 'somebody', team_id: who.teamId },
     api_app_id: APP_ID,
-    view: { id: 'V1', type: 'modal', callback_id: view.callback_id, private_metadata: view.private_metadata, state: { values } },
+    token: 'legacy',
+    trigger_id: '1234567890.123456789.1a1b2c3d4e5f60718293a4b5c6d7e8f9',
+    is_enterprise_install: false,
     response_urls: [],
   };
+  const texts = { title: { type: 'plain_text', text: 'Approve', emoji: false }, submit: { type: 'plain_text', text: 'Approve', emoji: false }, close: { type: 'plain_text', text: 'Back', emoji: false } };
+  const ids = { id: 'V0123456789', team_id: who.teamId, hash: '1772359200.abcdefgh', root_view_id: 'V0123456789', previous_view_id: null, app_id: APP_ID, app_installed_team_id: who.teamId, bot_id: 'B0RUNBOOK', external_id: '' };
+  return { ...body, enterprise: null, view: { ...ids, ...texts, type: 'modal', blocks: [], callback_id: view.callback_id, private_metadata: view.private_metadata, state: { values }, clear_on_close: false, notify_on_close: false } };
 }
 
 export function form(payload: Readonly<Record<string, unknown>>): string {

@@ -52,16 +52,21 @@ export interface Workspace {
   thread(ts: string): Promise<readonly SlackMessage[]>;
   /** A trigger id with which a form may be opened once. */
   trigger(userId: string): Promise<string>;
-  /** Forms that are open, newest last. */
   close(): Promise<void>;
 }
 
-const SCOPES = ['chat:write', 'channels:history', 'groups:history', 'users:read', 'usergroups:read', 'commands'];
+const SCOPES = ['chat:write', 'channels:history', 'channels:read', 'groups:history', 'groups:read', 'users:read', 'usergroups:read', 'commands'];
 
-export async function startWorkspace(): Promise<Workspace> {
-  const app = { client_id: '1.1', client_secret: 'x', app_id: 'A0123456789', name: 'Runbook Bot', redirect_uris: [], scopes: SCOPES, bot_id: 'B0RUNBOOK', bot_user_id: 'U0RUNBOOK', bot_name: 'runbook' };
-  const token = { token: BOT_TOKEN, user_id: 'U0RUNBOOK', type: 'bot', scopes: SCOPES, app_id: 'A0123456789', bot_id: 'B0RUNBOOK', bot_user_id: 'U0RUNBOOK' };
-  const admin = { token: 'xoxp-admin', user: 'admin', scopes: [...SCOPES, 'channels:read', 'users:read', 'channels:join', 'channels:manage'] };
+export interface WorkspaceOptions {
+  /** Of the bot's token; those of the manifest unless told. */
+  readonly scopes?: readonly string[];
+}
+
+export async function startWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
+  const scopes = [...(options.scopes ?? SCOPES)];
+  const app = { client_id: '1.1', client_secret: 'x', app_id: 'A0123456789', name: 'Runbook Bot', redirect_uris: [], scopes, bot_id: 'B0RUNBOOK', bot_user_id: 'U0RUNBOOK', bot_name: 'runbook' };
+  const token = { token: BOT_TOKEN, user_id: 'U0RUNBOOK', type: 'bot', scopes, app_id: 'A0123456789', bot_id: 'B0RUNBOOK', bot_user_id: 'U0RUNBOOK' };
+  const admin = { token: 'xoxp-admin', user: 'admin', scopes: [...SCOPES, 'channels:join', 'channels:manage'] };
   const emulator = await createEmulator({
     service: 'slack',
     port: 0,

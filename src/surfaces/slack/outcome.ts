@@ -1,0 +1,30 @@
+/** How a click or a form ends: in an operation, and perhaps in a sentence to the person who pressed. */
+import type { ApprovalView } from '#engine/model/views.ts';
+import type { Answer, Operations, Problem } from '#operations/operations.ts';
+import type { SlackApi } from './api.ts';
+
+/** The parts of this surface that a click works with. */
+export interface ClickWorld {
+  readonly operations: Operations;
+  readonly api: SlackApi;
+  /** Where the card of a subject is, when it has been posted. */
+  readonly whereIs: (subjectId: string) => Promise<{ readonly channel: string; readonly ts: string } | undefined>;
+}
+
+export interface Outcome {
+  /** What the person should know; undefined when the card says it all. */
+  readonly say?: string;
+  /** Shown below it: who decided, when, on which plan. */
+  readonly decided?: ApprovalView;
+  /** The card to show anew: what the person saw is not what is. */
+  readonly refresh?: string;
+}
+
+export function outcomeOf(answer: Answer<unknown>, subjectId: string | undefined): Outcome {
+  if (answer.ok) return {};
+  return { say: sentenceOf(answer.problem), ...(subjectId === undefined ? {} : { refresh: subjectId }) };
+}
+
+function sentenceOf(problem: Problem): string {
+  return problem.field === undefined ? problem.message : `${problem.field}: ${problem.message}`;
+}
