@@ -84,7 +84,9 @@ function over(rig: Rig): OperationsRig {
     restarted: async () => over(await rig.restart()),
   };
   const whole = Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(rig), ...Object.getOwnPropertyDescriptors(own) }) as OperationsRig;
-  Object.defineProperty(whole, 'slackGroups', { get: () => slackGroups, set: (next: GroupMembers) => (slackGroups = next) });
+  Object.defineProperty(whole, 'slackGroups', { get: () => slackGroups, set(next: GroupMembers) {
+    slackGroups = next;
+  } });
   return whole;
 }
 

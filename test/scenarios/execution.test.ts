@@ -434,6 +434,44 @@ describe('undo', () => {
   });
 });
 
+describe('a step with a bug', () => {
+  test('in its undo does not keep the change from its verdict', async () => {
+    const lamps = createLamps(keys(1));
+    for (const lamp of lamps.all.values()) lamp.end = 'failed';
+    const step = {
+      ...lampStep(lamps),
+      undo: () => {
+        throw new Error('bug');
+      },
+    };
+    const book = runbook({ offers: [offer(step)] });
+    const rig = await createOperationsRig([book], [step]);
+    const runId = await rig.start(book);
+    await rig.yes(runId);
+    await rig.clock.advance(1_000);
+    expect((await rig.view(runId)).offers).toMatchObject([{ id: 'light', status: 'failed' }]);
+  });
+
+  test('that went with an upgrade does not make the engine spin', async () => {
+    let errors = 0;
+    const lamps = createLamps(keys(3));
+    const step = lampStep(lamps);
+    const book = runbook({ offers: [offer(step)] });
+    const rig = await createOperationsRig([book], [step]);
+    const runId = await rig.start(book);
+    await rig.yes(runId);
+    await rig.engine.stop();
+    const log = { debug() {}, info() {}, warn() {}, error: () => void (errors += 1) };
+    const without = await createOperationsRig([book], [], { clock: rig.clock, journal: rig.journal, ids: rig.ids, log });
+    await without.clock.advance(120_000);
+    expect(errors).toBeGreaterThan(0);
+    expect(errors).toBeLessThan(20);
+    expect((await without.offerOf(runId)).status).toBe('applying');
+    // A cancel is still heard.
+    expect((await without.operations.cancelRun(ALICE, runId)).ok).toBe(true);
+  });
+});
+
 describe('a runbook that changes while its run is open', () => {
   test('does not touch the run; one that can no longer be read ends it without another effect', async () => {
     const { rig, runId, lamps } = await applying();

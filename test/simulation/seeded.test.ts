@@ -36,7 +36,7 @@ const faults: fc.Arbitrary<Fault> = fc.oneof(
   fc.record({ at: fc.integer({ min: 1, max: 12 }), fault: fc.constantFrom('crash-before' as const, 'crash-after' as const, 'reject-once' as const) }),
   fc.record({ call: fc.record({ at: fc.integer({ min: 1, max: 3 }), fault: fc.constantFrom('before-call' as const, 'after-effect' as const) }) }),
 );
-const action: fc.Arbitrary<Action> = fc.oneof(
+const anything: fc.Arbitrary<Action> = fc.oneof(
   { weight: 9, arbitrary: fc.record({ do: fc.constant('decide' as const), run, by: who, approve: fc.integer({ min: 0, max: 9 }).map((n) => n > 0), wrong: fc.integer({ min: 0, max: 9 }).map((n) => n === 0) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(0, 100, 1_000, 2_500, 2_500, 20_000) }) },
   { weight: 1, arbitrary: fc.constant({ do: 'wait' as const, ms: 900_000 }) },
@@ -207,7 +207,7 @@ async function finish(sim: Simulated): Promise<void> {
 describe('whatever happens in whatever order', () => {
   test('no effect is without its approval, none comes twice, and every run ends', { timeout: 120_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 40 }), async (actions) => {
+      fc.asyncProperty(fc.array(anything, { minLength: 5, maxLength: 40 }), async (actions) => {
         const sim = await begin();
         for (const step of actions) await act(sim, step);
         await finish(sim);

@@ -1,6 +1,6 @@
 /** After the calls: how the items of a wave end, and at the very end whether the change did its job. */
 import { waitUntil } from '#kernel/clock.ts';
-import type { AppliedItem, ItemEnd, VerifyAnswer, WriteStep } from '#step-kit/index.ts';
+import type { AppliedItem, ItemEnd, UndoStep, VerifyAnswer, WriteStep } from '#step-kit/index.ts';
 import type { Result } from '#kernel/failure.ts';
 import { effectsOf, wavesOf } from '../model/decide-apply.ts';
 import type { RunEvent } from '../model/events.ts';
@@ -37,7 +37,7 @@ export async function verifyAll(work: Work, approvalId: string): Promise<void> {
   const applied = appliedItems(run, approval);
   const seen = await follow(work, run, approval, applied);
   if (work.signal.aborted) return;
-  const undo = step.undo?.(applied, approval.plan.input);
+  const undo = undoOf(work, step, approval, applied);
   await work.actor.record((now) => {
     const current = approvalOf(now, approvalId);
     if (current.verified !== undefined) return [];
@@ -49,6 +49,16 @@ export async function verifyAll(work: Work, approvalId: string): Promise<void> {
     return events;
   });
   work.world.claims.release(approvalId);
+}
+
+/** An undo that breaks is a bug, and no reason to leave the change without its verdict. */
+function undoOf(work: Work, step: WriteStep, approval: ApprovalState, applied: readonly AppliedItem[]): UndoStep | undefined {
+  try {
+    return step.undo?.(applied, approval.plan.input);
+  } catch (error) {
+    work.world.log.error({ run: work.actor.id, step: step.name, error }, 'the undo of a step broke; none is offered');
+    return undefined;
+  }
 }
 
 /** A second apply of the same offer must not take the place of an undo that is still open. */
