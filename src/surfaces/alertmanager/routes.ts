@@ -44,10 +44,10 @@ export function alertmanagerRoutes({ operations, auth, log }: AlertmanagerRoutes
     app.post('/webhooks/alertmanager', {
       bodyLimit: BODY_MAX_BYTES,
       // Before the body is read: a stranger must not make us parse five megabytes.
-      onRequest: async (request, reply) => {
+      onRequest: (request, reply, done) => {
         const because = refuse(request);
-        if (because === undefined) return;
-        return send(reply.header('www-authenticate', challenges), { title: 'Not authenticated', status: 401, code: 'unauthenticated', detail: because });
+        if (because === undefined) return done();
+        void send(reply.header('www-authenticate', challenges), { title: 'Not authenticated', status: 401, code: 'unauthenticated', detail: because });
       },
       handler: async (request, reply) => {
         const read = readNotification(request.body);

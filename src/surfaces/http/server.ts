@@ -131,21 +131,25 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 };
 
 function addHooks(app: FastifyInstance, metrics: HttpMetrics | undefined, log: Log): void {
-  app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
+  // With callbacks, not promises: these run for every request, and none of them waits for anything.
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
+    done();
   });
   // A connection that is busy when the server stops would be kept alive after its answer, and we would wait for it.
   let stopping = false;
   app.addHook('preClose', async () => void (stopping = true));
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (stopping) reply.header('connection', 'close');
+    done();
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     // The pattern of the route, not the path: a label that a stranger can choose would never stop growing.
     const route = request.routeOptions.url ?? 'none';
     const seconds = request.routeOptions.config.streams === true ? undefined : reply.elapsedTime / 1_000;
     metrics?.observeRequest({ method: request.method, route, status: reply.statusCode, seconds });
     log.debug({ requestId: request.id, method: request.method, route, status: reply.statusCode, principal: request.principal?.id, seconds }, 'answered');
+    done();
   });
 }
 
