@@ -20,7 +20,7 @@ const GOOD_KEY = 16;
 const FEWEST_CHARACTERS = 6;
 const SIGNING_SECRET = /^[0-9a-f]{32,}$/i;
 /** Ids that the bot itself gives to whoever comes in another way; a key with such a name would pass for them. */
-const RESERVED_PRINCIPAL = /^(?:bot|alertmanager|alertmanager-poll|grafana|schedule|console|(?:slack|local|oidc)[:._@+-].*)$/i;
+const RESERVED_PRINCIPAL = /^(?:bot|alertmanager|alertmanager-poll|grafana|incident|schedule|console|(?:slack|local|oidc)[:._@+-].*)$/i;
 
 export function buildHttp({ listen }: ConfigYaml['http']): HttpConfig {
   const { v6, host, port } = LISTEN.exec(listen)?.groups ?? {};

@@ -14,6 +14,8 @@ export function loadClientConfig(url: string | undefined, env: Environment = pro
   const from = url !== undefined ? '--url' : 'RUNBOOK_BOT_URL';
   const text = url ?? (env['RUNBOOK_BOT_URL'] || DEFAULT_URL);
   if (!/^https?:\/\/[^/]/.test(text) || !URL.canParse(text)) return { ok: false, problem: `${from}: expected a URL that begins with http:// or https://` };
+  const { username, password } = new URL(text);
+  if (username !== '' || password !== '') return { ok: false, problem: `${from}: expected a URL without user name and password: the key is RUNBOOK_BOT_API_KEY` };
   const key = env['RUNBOOK_BOT_API_KEY']?.trim();
   return { ok: true, client: { url: text.replace(/\/+$/, ''), apiKey: key === undefined || key === '' ? undefined : new Secret(key) } };
 }

@@ -8,7 +8,7 @@ import { readFileOfDisk, type ReadFile } from './files.ts';
 import { loadPolicy } from './policy.ts';
 import { createSecretReader } from './secrets.ts';
 import { configShape, type ConfigYaml } from './shape.ts';
-import { mistakesOf, readYaml, type Mistake, type PlacedYaml } from './source.ts';
+import { mistakesOf, readYaml, valueAt, type Mistake, type PlacedYaml } from './source.ts';
 import { replaceVariables, type Environment } from './variables.ts';
 
 const DEFAULT_FILE = 'runbook-bot.yaml';
@@ -30,7 +30,7 @@ export type LoadedConfig = { readonly ok: true; readonly config: Config; readonl
 export function loadConfig(source: ConfigSource): LoadedConfig {
   const found = findFile(source);
   if (!found.ok) return found;
-  const { file, text } = found;
+  const { file, text, worldReadable } = found;
   const read = readYaml(file ?? 'embedded defaults', text);
   if (!read.ok) return read;
   const replaced = replaceVariables(read.yaml.value, source.env);
@@ -41,7 +41,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     const mistakes = mistakesOf(configShape, replaced.value, parsed.error.issues).filter(({ path }) => !unset.has(path.join('\n')));
     return { ok: false, problems: read.yaml.lines([...replaced.mistakes, ...mistakes]) };
   }
-  return build(parsed.data, { file, base: file === null ? source.cwd : dirname(file), yaml: read.yaml, readFile: source.readFile, mistakes: [...replaced.mistakes] });
+  return build(parsed.data, { file, base: file === null ? source.cwd : dirname(file), yaml: read.yaml, worldReadable, readFile: source.readFile, mistakes: [...replaced.mistakes] });
 }
 
 /** The configuration of this process: its environment, its directory and its disk. */
@@ -49,15 +49,15 @@ export function loadConfigOfProcess(configPath?: string): LoadedConfig {
   return loadConfig({ configPath, env: process.env, cwd: process.cwd(), readFile: readFileOfDisk });
 }
 
-type Found = { readonly ok: true; readonly file: string | null; readonly text: string } | { readonly ok: false; readonly problems: readonly string[] };
+type Found = { readonly ok: true; readonly file: string | null; readonly text: string; readonly worldReadable: boolean } | { readonly ok: false; readonly problems: readonly string[] };
 
 /** A file that was named must be there; the one of the directory may be. */
 function findFile({ configPath, env, cwd, readFile }: ConfigSource): Found {
   const named = configPath ?? (env['RUNBOOK_BOT_CONFIG'] === '' ? undefined : env['RUNBOOK_BOT_CONFIG']);
   const file = resolve(cwd, named ?? DEFAULT_FILE);
   const read = readFile(file);
-  if (read.ok) return { ok: true, file, text: read.text };
-  if (named === undefined && read.missing) return { ok: true, file: null, text: '' };
+  if (read.ok) return { ok: true, file, text: read.text, worldReadable: read.worldReadable };
+  if (named === undefined && read.missing) return { ok: true, file: null, text: '', worldReadable: false };
   const from = configPath !== undefined ? '--config' : named !== undefined ? 'RUNBOOK_BOT_CONFIG' : DEFAULT_FILE;
   return { ok: false, problems: [`${file}: expected a configuration file that can be read (${from}): ${read.because}`] };
 }
@@ -66,11 +66,12 @@ interface Read {
   readonly file: string | null;
   readonly base: string;
   readonly yaml: PlacedYaml;
+  readonly worldReadable: boolean;
   readonly readFile: ReadFile;
   readonly mistakes: Mistake[];
 }
 
-function build(written: ConfigYaml, { file, base, yaml, readFile, mistakes }: Read): LoadedConfig {
+function build(written: ConfigYaml, { file, base, yaml, worldReadable, readFile, mistakes }: Read): LoadedConfig {
   const resolvePath = (path: string): string => resolve(base, path);
   const secrets = createSecretReader(readFile, resolvePath);
   const warnings: Mistake[] = [];
@@ -95,6 +96,8 @@ function build(written: ConfigYaml, { file, base, yaml, readFile, mistakes }: Re
   if (problems.length > 0 || !policy.ok) return { ok: false, problems };
   const exposed = !LOOPBACK.test(sections.http.host) && sections.alertmanager.kind === 'none';
   if (exposed) warnings.push({ path: ['http', 'listen'], expected: 'other machines can reach this address, and alertmanager{} names no credential for the webhook' });
+  const told = worldReadable ? secrets.inline.find((path) => !String(valueAt(yaml.value, path)).includes('${')) : undefined;
+  if (told !== undefined) warnings.push({ path: told, expected: 'every user of this machine can read this file and the secret in it: chmod 600 it, or name a file of its own' });
   return { ok: true, config: { ...sections, policy: policy.policy }, warnings: [...yaml.lines([...warnings, ...secrets.warnings]), ...policy.warnings] };
 }
 

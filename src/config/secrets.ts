@@ -9,6 +9,8 @@ export interface SecretReader {
    * then among the mistakes. A mistake never tells anything of the value.
    */
   read(section: object, path: Path, key: string): Secret | undefined;
+  /** Where secrets stand in the file itself, or in a variable that it names. */
+  readonly inline: readonly Path[];
   readonly mistakes: readonly Mistake[];
   readonly warnings: readonly Mistake[];
 }
@@ -16,7 +18,9 @@ export interface SecretReader {
 export function createSecretReader(readFile: ReadFile, resolvePath: (path: string) => string): SecretReader {
   const mistakes: Mistake[] = [];
   const warnings: Mistake[] = [];
+  const inlines: Path[] = [];
   return {
+    inline: inlines,
     mistakes,
     warnings,
     read(section, path, key) {
@@ -28,7 +32,10 @@ export function createSecretReader(readFile: ReadFile, resolvePath: (path: strin
         mistakes.push({ path: filePath, expected: `expected either ${key} or ${key}File, not both` });
         return undefined;
       }
-      if (typeof inline === 'string') return new Secret(inline);
+      if (typeof inline === 'string') {
+        inlines.push([...path, key]);
+        return new Secret(inline);
+      }
       if (typeof file !== 'string') return undefined;
       const read = readFile(resolvePath(file));
       if (!read.ok) {

@@ -58,7 +58,7 @@ function typeMessage(issue: z.core.$ZodIssueInvalidType, missing: boolean): stri
   return missing ? `missing: ${expected.replace('; put it in quotes', '')}` : expected;
 }
 
-function valueAt(value: Json, path: Path): unknown {
+export function valueAt(value: Json, path: Path): unknown {
   let at: unknown = value;
   for (const step of path) at = typeof at === 'object' && at !== null && Object.hasOwn(at, step) ? (at as Record<PropertyKey, unknown>)[step] : undefined;
   return at;

@@ -39,6 +39,23 @@ function problems(...args: Parameters<typeof load>): readonly string[] {
 }
 const complete = (): Config => good(fixture('complete.yaml'), { ...SECRETS, '/etc/bot/policy.yaml': fixture('policy.yaml') }, { ALICE_KEY: ALICE, CORDUM_HOST: 'cordum.example.com' });
 
+describe('a secret in the file itself', () => {
+  const KEYED = 'auth: { apiKeys: [{ key: alice-0123456789abcdef, principal: alice }] }';
+  const warningsOf = (yaml: string, open: readonly string[]): readonly string[] => {
+    const loaded = load(yaml, {}, { KEY: ALICE }, open);
+    return loaded.ok ? loaded.warnings : loaded.problems;
+  };
+
+  test('is a warning once when every user can read the file, and never shown', () => {
+    expect(warningsOf(KEYED, ['/etc/bot/bot.yaml'])).toEqual(['/etc/bot/bot.yaml:1 auth.apiKeys[0].key: every user of this machine can read this file and the secret in it: chmod 600 it, or name a file of its own']);
+  });
+
+  test('is none when the file is private, or when the secret stands in a variable', () => {
+    expect(warningsOf(KEYED, [])).toEqual([]);
+    expect(warningsOf('auth: { apiKeys: [{ key: "${KEY}", principal: alice }] }', ['/etc/bot/bot.yaml'])).toEqual([]);
+  });
+});
+
 describe('a complete configuration', () => {
   test('is read with its paths from the file, its variables and its secrets', () => {
     const config = complete();
@@ -204,6 +221,7 @@ describe('environment variables', () => {
     expect(read(undefined, {})).toEqual(['http://127.0.0.1:8080', undefined]);
     expect(read(undefined, { RUNBOOK_BOT_URL: 'https://bot/', RUNBOOK_BOT_API_KEY: ' k\n' })).toEqual(['https://bot', 'k']);
     expect(read('http://x:1', { RUNBOOK_BOT_URL: 'https://bot/' })).toEqual(['http://x:1', undefined]);
+    expect(read(undefined, { RUNBOOK_BOT_URL: 'http://u:hunter2@bot' })).toBe('RUNBOOK_BOT_URL: expected a URL without user name and password: the key is RUNBOOK_BOT_API_KEY');
     expect(read('bot:8080', {})).toBe('--url: expected a URL that begins with http:// or https://');
   });
 });
