@@ -19,7 +19,7 @@ import type { World } from './world.ts';
 
 /** Somebody else keeps winning the append: after this many tries it is somebody else's run. */
 const CONFLICTS_MAX = 20;
-/** Wait between tries while the journal cannot store, ms. Nothing else of this run goes on meanwhile. */
+/** Wait between tries while the journal cannot store, ms. Others of this run have their turn meanwhile. */
 const STORE_RETRY_MS = 1_000;
 /** A move that throws is a bug; it is tried again after this long, ms, in case it was the machine's. */
 const BROKEN_AGAIN_MS = 10_000;
