@@ -3,6 +3,7 @@ import type { Clock } from '#kernel/clock.ts';
 import { loadClientConfig } from '#config/client.ts';
 import { createClient } from './client.ts';
 import { CommandFailed, WrongUsage } from './failure.ts';
+import { jsonText } from './format.ts';
 import { commandHelp, overallHelp } from './help.ts';
 import type { ExitCode, LocalCommands, LocalOptions } from '#app/commands.ts';
 import { parseCommandLine } from './parse.ts';
@@ -61,7 +62,7 @@ export async function runCommandLine(options: CliOptions): Promise<ExitCode> {
       return 2;
     }
     if (!(error instanceof CommandFailed)) throw error;
-    options.note(json ? JSON.stringify(error.problem) : error.message);
+    options.note(json ? jsonText(error.problem) : error.message);
     return 1;
   }
 }

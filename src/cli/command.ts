@@ -78,7 +78,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     words: [RUN, { name: 'EFFECT' }, { name: 'OUTCOME', choices: ['applied', 'not-applied'] }],
     options: { reason: reason(true) },
     summary: 'Say of an effect whose outcome is unknown whether it was applied.',
-    examples: ['runbook-bot settle run_01jdxk… run_01jdxk…:retry:job-7 not-applied --reason "still in the DLQ"'],
+    examples: ['runbook-bot settle run_01jdxk… eff_3f9c… not-applied --reason "still in the DLQ"'],
   },
   { name: 'incidents', runs: 'remote', words: [], options: { status: { value: 'S', help: 'open, closed or any. Default: open.' }, ...listing }, summary: 'List incidents, newest first.', examples: ['runbook-bot incidents', 'runbook-bot incidents --status any'] },
   { name: 'close', runs: 'remote', words: [{ name: 'INCIDENT' }], options: { reason: reason(true) }, summary: 'Close an incident by hand.', examples: ['runbook-bot close inc_01jdxk… --reason "fixed by hand"'] },

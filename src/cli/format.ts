@@ -3,13 +3,23 @@ import type { Json } from '#kernel/json.ts';
 import { formatDuration } from '#kernel/duration.ts';
 
 /**
- * Control characters would move the cursor, change colours or hide text from the person who is about to approve it;
- * marks of writing direction would reorder it. They are shown as escapes.
+ * Control characters would move the cursor, change colours or hide text from the person who is about to approve it; marks of
+ * writing direction would reorder it, tags and fillers are not seen at all. They are shown as escapes.
  */
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu;
 
 export function visible(text: string): string {
-  return text.replaceAll(INVISIBLE, (char) => (char === '\n' ? '\\n' : char === '\t' ? '\\t' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`));
+  return text.replaceAll(INVISIBLE, (char) => (char === '\n' ? '\\n' : char === '\t' ? '\\t' : escapesOf(char)));
+}
+
+/** JSON for scripts, which a terminal may show as well: the same value, with everything invisible in it as an escape. */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replaceAll(INVISIBLE, (char) => (char === '\n' ? char : escapesOf(char)));
+}
+
+/** As JSON has it: one escape for each UTF-16 unit. */
+function escapesOf(char: string): string {
+  return Array.from({ length: char.length }, (_, at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join('');
 }
 
 /** A value in one line: text as it is, anything else as JSON. */

@@ -1,6 +1,7 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { Client } from '../client.ts';
 import { WrongUsage } from '../failure.ts';
+import { jsonText } from '../format.ts';
 import type { Given } from '../parse.ts';
 
 export interface RemoteContext {
@@ -16,7 +17,7 @@ export interface RemoteContext {
 
 /** Prints the answer of a command: as it came, or for people. */
 export function answer<T>(context: RemoteContext, value: T, text: (value: T) => string): void {
-  context.out(context.json ? JSON.stringify(value, null, 2) : text(value));
+  context.out(context.json ? jsonText(value, 2) : text(value));
 }
 
 export function word(context: RemoteContext, name: string): string {
