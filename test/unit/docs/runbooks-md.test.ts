@@ -35,10 +35,12 @@ async function printed(commands: readonly ('lint' | 'test')[], runbook: CodeBloc
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   for (const { label, text } of [runbook, itsCases]) await writeFile(join(folder, basename(label)), text);
   const lines: string[] = [];
-  const options = { json: false, out: (line: string) => lines.push(line.replaceAll(folder, 'my-runbooks')), note: (line: string) => lines.push(line) };
+  const print = (line: string): void => {
+    lines.push(line.replaceAll(folder, 'my-runbooks'));
+  };
   for (const command of commands) {
     lines.push(`$ runbook-bot ${command} my-runbooks`);
-    await (command === 'lint' ? lintRunbooks : testRunbooks)(folder, options as Parameters<typeof lintRunbooks>[1]);
+    await (command === 'lint' ? lintRunbooks : testRunbooks)(folder, { config: undefined, json: false, out: print, note: print });
   }
   return `${lines.join('\n')}\n`;
 }
