@@ -67,8 +67,8 @@ export function linkRuns(engine: Engine, runbooks: RunbookLibrary): RunLink {
         alert: incident.alert,
         idempotencyKey: incidentRunKey(incident.id),
       });
-      // The key is the incident's own, so a conflict cannot be another's; the run that exists is the one.
-      return started.ok ? started.runId : undefined;
+      // The key is the incident's own: a run that was started before, perhaps with a runbook that has changed since, is its run.
+      return started.runId;
     },
     async alertChanged(runId, alert) {
       await engine.change<never>(runId, 'alertmanager', (run) => {

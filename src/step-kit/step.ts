@@ -42,7 +42,7 @@ export interface WriteStep<In extends z.ZodObject = z.ZodObject, Out extends z.Z
   readonly tier: Tier;
   /** At most this many effects a second and an hour, on one target; the executor holds it. */
   readonly rate?: { readonly perSecond: number; readonly perHour: number };
-  /** How long after the intent a lost call may still take effect at the target, ms. `notApplied` is believed only then. */
+  /** How long after it was sent a lost call may still take effect at the target, ms. `notApplied` is believed only then. */
   readonly landsWithinMs: number;
   /** Reads what is and says what would change. Must not change anything. Called again before the first effect. */
   plan(input: z.output<In>, ctx: PlanContext): Promise<Result<Plan>>;

@@ -37,7 +37,7 @@ export interface StartRequest {
   readonly idempotencyKey?: string;
 }
 
-export type Started = { readonly ok: true; readonly runId: string; readonly created: boolean } | { readonly ok: false; readonly conflict: string };
+export type Started = { readonly ok: true; readonly runId: string; readonly created: boolean } | { readonly ok: false; readonly conflict: string; /** The run that the key stands for. */ readonly runId: string };
 
 export interface Engine {
   /** Takes up what an earlier process left. */
@@ -196,8 +196,9 @@ function commandOf(request: StartRequest): { readonly id: string; readonly diges
 }
 
 function earlierRun(entry: IndexEntry, digest: string): Started {
-  if (entry.summary['digest'] !== digest) return { ok: false, conflict: 'this Idempotency-Key was used for something else' };
-  return { ok: true, runId: String(entry.summary['runId']), created: false };
+  const runId = String(entry.summary['runId']);
+  if (entry.summary['digest'] !== digest) return { ok: false, conflict: 'this Idempotency-Key was used for something else', runId };
+  return { ok: true, runId, created: false };
 }
 
 function startFacts(world: World): Parameters<typeof indexOf>[2] {
