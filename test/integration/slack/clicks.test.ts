@@ -102,13 +102,11 @@ describe('buttons', () => {
     ['a deactivated account', { deleted: true }, {}],
     ['a stranger in a shared channel', { team_id: 'T0ELSEWHERE' }, {}],
     ['a stranger by flag', { is_stranger: true }, {}],
-    ['a guest', { is_restricted: true }, {}],
     ['somebody whose request names another workspace', {}, { teamId: 'T0ELSEWHERE' }],
     ['somebody of another workspace', {}, { userTeamId: 'T0ELSEWHERE' }],
     ['a member whose request names another workspace of the same organisation', { enterprise_user: { teams: ['T000000001'] } }, { teamId: 'T0ELSEWHERE' }],
     ['slackbot', {}, { userId: 'USLACKBOT' }],
     ['the bot itself', {}, { userId: 'U0RUNBOOK' }],
-    ['nobody that Slack knows', {}, { userId: 'U0NOBODY' }],
   ])('does nothing for %s', async (_who, described, more) => {
     workspace.describe(workspace.users['alice'] ?? '', described);
     await bot.send(press(ACTIONS.approve, { ...more, responseUrl: workspace.responseUrl }));

@@ -71,7 +71,7 @@ describe('Socket Mode', () => {
   it('says what is missing rather than start without a way in', async () => {
     await expect(startSlack(workspace, { mode: 'http', signingSecret: new Secret('short') })).rejects.toThrow('slack.signingSecretFile');
     await expect(startSlack(workspace, { mode: 'http', signingSecret: new Secret('') })).rejects.toThrow('slack.signingSecretFile');
-    await expect(startSlack(workspace, { channel: '#ops' })).rejects.toThrow('slack.channel');
+    await expect(startSlack(workspace, { channel: 'Ops Room' })).rejects.toThrow('slack.channel');
   });
 });
 
