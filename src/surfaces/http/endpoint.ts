@@ -76,7 +76,8 @@ export function registerEndpoints(app: FastifyInstance, endpoints: readonly Endp
           reply,
         } as Call<EndpointSchemas>;
         const value = await one.handle(call);
-        if (reply.sent || value === reply) return reply;
+        // A reply is a promise of its own end, so it comes back as nothing; when the client left early it is not even `sent`.
+        if (reply.sent || reply.raw.headersSent || value === reply) return reply;
         return reply.code(one.answer.status).send(value);
       },
     });

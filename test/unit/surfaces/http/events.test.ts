@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { silentLog } from '#kernel/log.ts';
 import { ALICE, createTestHttp, ROBOT_KEY } from '../../../kit/http.ts';
 import type { TestHttp } from '../../../kit/http.ts';
 import { settle } from '../../../kit/clock.ts';
@@ -146,6 +147,17 @@ describe('the timeline of a run as server-sent events', () => {
     first.leave();
     await until(() => http.operations.listenerCount() === 0 && http.clock.pending() === 0);
     expect((await open()).response.status).toBe(200);
+  });
+
+  it('is left by its reader at any time without a word in the log', async () => {
+    const errors: string[] = [];
+    await start({ log: { ...silentLog, error: (_fields, message) => void errors.push(message) } });
+    const stream = await open();
+    await stream.next();
+    stream.leave();
+    await until(() => http.operations.listenerCount() === 0 && http.clock.pending() === 0);
+    await settle(20);
+    expect(errors).toEqual([]);
   });
 
   it('leaves room for others: one principal has a quarter of the places', async () => {
