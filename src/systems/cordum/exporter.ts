@@ -5,7 +5,7 @@
  */
 import { Gauge, type Registry } from 'prom-client';
 import { type Clock, waitUntil } from '#kernel/clock.ts';
-import { type Failure, type Result, succeed } from '#kernel/failure.ts';
+import { fail, type Failure, type Result, succeed } from '#kernel/failure.ts';
 import type { Log } from '#kernel/log.ts';
 import type { CordumClient } from './client.ts';
 import { listDlq } from './dlq-listing.ts';
@@ -100,7 +100,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   let cancelNext = (): void => {};
 
   const run = (watch: Watch): Promise<Poll> => {
-    const running = pollOne(watch, clock, timeoutMs, stopping.signal).then((poll) => {
+    const running = pollOne(watch, clock, timeoutMs, stopping.signal).catch((error: unknown) => broken(watch, error)).then((poll) => {
       watch.running = undefined;
       // What was cut off by our own end says nothing of the target.
       if (!stopping.signal.aborted) publish(watch, poll, gauges, log);
@@ -108,6 +108,12 @@ export function createExporter(options: ExporterOptions): Exporter {
     });
     watch.running = running;
     return running;
+  };
+  /** A mistake in reading one answer must not end the rounds, and even less the bot. */
+  const broken = ({ target }: Watch, error: unknown): Poll => {
+    log.error({ error, target: target.name }, 'a poll of Cordum broke');
+    const failed = fail('unexpected', 'The look at Cordum broke; this is a bug, the log has its trace.');
+    return { queue: failed, workers: failed, at: clock.now() };
   };
   const fresh = (watch: Watch): Promise<Poll> => {
     if (watch.running === undefined) return run(watch);

@@ -7,6 +7,8 @@ import type { ClusterStatus, DlqEntry, JobDetail, JobRow, PoolRow, TopicRow, Wor
 
 /** Labels of one job that we look at; the rest is cut, so that a hostile job cannot fill the journal. */
 const MOST_LABELS = 100;
+/** Those that speak against a retry are always read, wherever they stand among the others. */
+const DECISIVE_LABELS: ReadonlySet<string> = new Set(['workflow_id', 'run_id', 'retry_of_job', 'dlq_entry', 'approval_granted']);
 
 const text = z.string().nullish().transform((value) => value ?? '');
 const number = z.number().nullish().transform((value) => value ?? 0);
@@ -74,6 +76,7 @@ export const traceAnswer = z.array(jobItem).nullish().transform((rows) => rows ?
 const labels = z.unknown().optional().transform((raw) => {
   if (typeof raw !== 'object' || raw === null) return [];
   return Object.entries(raw)
+    .toSorted(([a], [b]) => Number(DECISIVE_LABELS.has(b)) - Number(DECISIVE_LABELS.has(a)))
     .slice(0, MOST_LABELS)
     .map(([name, value]) => ({ name, value: typeof value === 'string' ? value : JSON.stringify(value) }));
 });

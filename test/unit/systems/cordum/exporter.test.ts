@@ -60,6 +60,20 @@ async function called(count: number): Promise<void> {
   while (sandbox.calls.length < count) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
+describe('a mistake of ours in reading an answer', () => {
+  test('counts as not seen, and the next round sees again: it ends neither the rounds nor the process', async () => {
+    seedDlq(sandbox, 4);
+    const bug = { on: true };
+    const sometimes: CordumClient = { ...client, dlqPage: (...args) => (bug.on ? Promise.reject(new TypeError('a bug')) : client.dlqPage(...args)) };
+    exporter = exporterOf({ targets: [{ name: 'production', client: sometimes }], pollMs: 1_000 });
+    await driven(exporter.start());
+    expect(await series('cordum_exporter_up', ENTRIES)).toBe(0);
+    expect(await exporter.reread('production')).toMatchObject({ seen: false });
+    bug.on = false;
+    expect(await driven(exporter.reread('production'))).toMatchObject({ seen: true, entries: 4 });
+  });
+});
+
 describe('the depth of the queue', () => {
   test('has no series before it was seen for the first time, and the exporter is not up', async () => {
     expect(await series('cordum_dlq_entries', ENTRIES)).toBeUndefined();

@@ -38,6 +38,13 @@ describe('the schemas', () => {
     for (const context of [{}, [], 'text', 0, false]) expect(jobAnswer.parse({ id: 'a', context }).contextPresent).toBe(true);
   });
 
+  it('keep the labels that speak against a retry, however many stand before them', () => {
+    const crowd = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`l${n}`, 'v']));
+    const read = jobAnswer.parse({ id: 'a', labels: { ...crowd, approval_granted: 'true', retry_of_job: 'b' } }).labels;
+    expect(read).toHaveLength(100);
+    expect(read.slice(0, 2)).toEqual([{ name: 'approval_granted', value: 'true' }, { name: 'retry_of_job', value: 'b' }]);
+  });
+
   it('keep hostile labels and results inert', () => {
     const hostile = JSON.parse('{"id":"a","labels":{"__proto__":"x","constructor":{"y":1}},"result":"not an object"}') as unknown;
     const read = jobAnswer.parse(hostile);
