@@ -107,7 +107,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     journal,
     killSwitch,
     runbooks,
-    problemsOf: (name) => runbooks.problemsOf(name),
+    runbookProblems: () => runbooks.problems(),
     steps,
     targets: config.targets.map(({ name, match }) => ({ name, matchesAll: Object.keys(match).length === 0 })),
     policy,

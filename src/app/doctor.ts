@@ -62,7 +62,7 @@ async function policyOf({ policy, policyFile }: Config): Promise<Finding[]> {
   const what = `policy ${policyFile ?? '(none)'}`;
   const missing = (['R1', 'R2', 'R3'] as const).filter((tier) => policy.tiers[tier] === undefined);
   if (missing.length === 3) return [{ what, state: 'warn', say: 'it names no tier: the bot diagnoses, and nothing can be approved' }];
-  if (missing.length > 0) return [{ what, state: 'warn', say: `it does not name ${missing.join(', ')}, so nothing of these can be approved` }];
+  if (missing.length > 0) return [{ what, state: 'warn', say: `it does not name ${missing.join(', ')}, so nothing of these can be approved${missing.includes('R3') ? ', and nobody can let writes happen again once the kill switch was on' : ''}` }];
   return [{ what, state: 'ok', say: 'all tiers have approvers' }];
 }
 

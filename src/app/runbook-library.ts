@@ -3,7 +3,7 @@
  * and its mistakes are told. Polling instead of watching, because a ConfigMap swaps a symlink and NFS tells nobody.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import type { Clock } from '#kernel/clock.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Runbooks } from '#engine/ports.ts';
@@ -25,7 +25,8 @@ export interface RunbookLibrary extends Runbooks {
   /** Looks again from time to time. */
   watch(): void;
   stop(): void;
-  problemsOf(name: string): readonly string[];
+  /** Mistakes by the name of the runbook, as the files are now; also of files of which no version was ever good. */
+  problems(): ReadonlyMap<string, readonly string[]>;
   /** Mistakes of all files, as they are on disk now. */
   diagnostics(): readonly Diagnostic[];
 }
@@ -92,10 +93,7 @@ export function createRunbookLibrary(options: { readonly dir: string; readonly s
       stopped = true;
       cancel();
     },
-    problemsOf: (name) => {
-      const file = byName.get(name)?.file;
-      return [...kept].filter(([path]) => path === file).flatMap(([, { diagnostics }]) => diagnostics.map(formatDiagnostic));
-    },
+    problems: () => new Map([...kept].filter(([, { diagnostics }]) => diagnostics.length > 0).map(([path, { diagnostics }]) => [basename(path, '.yaml'), diagnostics.map(formatDiagnostic)])),
     diagnostics: () => [...kept.values()].flatMap(({ diagnostics }) => diagnostics),
   };
   return library;

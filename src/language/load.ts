@@ -38,6 +38,10 @@ export function loadRunbook({ file, text, steps }: { readonly file: string; read
   const offers = readOffers(top.offers as readonly Json[], ['offers'], within, inputs, steps);
   const findings = readFindings(top.findings as readonly Json[], ['findings'], within, offers.ids);
   const triggers = readTriggers(top.triggers, within);
+  for (const [i, input] of inputs.entries()) {
+    if (triggers.length === 0 || !input.required || input.default !== undefined) continue;
+    problems.add(source.offsetOf(['inputs', i]), 'bad-value', `nobody fills in "${input.name}" when an alert starts this runbook`, 'give it a default, or make it not required');
+  }
   const when = top.done.when === undefined ? undefined : compileAs(['done', 'when'], top.done.when, BOOL, '"when"', within).template;
   if (top.runbook !== name) {
     problems.add(source.offsetOf(['runbook']), 'name-mismatch', `the runbook is named "${top.runbook}" but its file "${name}"`, 'name both the same');

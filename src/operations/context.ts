@@ -27,8 +27,8 @@ export interface Context {
   readonly journal: Journal;
   readonly killSwitch: KillSwitch;
   readonly runbooks: Runbooks;
-  /** Mistakes of runbook files as they are on disk, by runbook name or file. */
-  problemsOf(runbook: string): readonly string[];
+  /** Mistakes of runbook files as they are on disk now, by runbook name; also of files of which no version was ever good. */
+  runbookProblems(): ReadonlyMap<string, readonly string[]>;
   readonly steps: ReadonlyMap<string, AnyStep>;
   readonly targets: readonly { readonly name: string; readonly matchesAll: boolean }[];
   policy(): Policy;

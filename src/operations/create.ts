@@ -117,7 +117,8 @@ function limitOf(query: PageQuery): number {
 }
 
 function runbookViews(ctx: Context): RunbookView[] {
-  return ctx.runbooks.list().map((runbook) => ({
+  const problems = ctx.runbookProblems();
+  const loaded = ctx.runbooks.list().map((runbook): RunbookView => ({
     name: runbook.name,
     title: runbook.title,
     owner: runbook.owner,
@@ -125,8 +126,12 @@ function runbookViews(ctx: Context): RunbookView[] {
     triggers: runbook.triggers.map((trigger) => trigger.matchers.map((m) => `${m.label}${m.op}${JSON.stringify(m.value)}`).join(', ')),
     steps: runbook.steps.map((node) => ({ id: node.id, uses: node.uses.name })),
     offers: runbook.offers.map((offer) => ({ id: offer.id, uses: offer.uses.name, tier: offer.tier })),
-    problems: ctx.problemsOf(runbook.name),
+    problems: problems.get(runbook.name) ?? [],
   }));
+  const names = new Set(loaded.map(({ name }) => name));
+  // A file that was never good is no runbook, and says so where its author looks for it.
+  const broken = [...problems].filter(([name]) => !names.has(name));
+  return [...loaded, ...broken.map(([name, mistakes]): RunbookView => ({ name, title: `${name} (cannot be loaded)`, owner: '', revision: '', triggers: [], steps: [], offers: [], problems: mistakes }))];
 }
 
 function stepReference(step: AnyStep): StepReference {

@@ -53,7 +53,7 @@ function over(rig: Rig): OperationsRig {
     journal: rig.journal,
     killSwitch: rig.killSwitch,
     runbooks: rig.runbooks,
-    problemsOf: () => [],
+    runbookProblems: () => new Map(),
     steps: rig.steps,
     targets: [{ name: 'prod', matchesAll: true }],
     policy: () => rig.policy,
