@@ -150,6 +150,33 @@ describe('an approved plan', () => {
   });
 });
 
+describe('a run that no alert started', () => {
+  const form = { id: 'other', inputs: [{ name: 'why', type: 'string', title: 'Why', required: true }] } as const;
+  const byHand = { trigger: { kind: 'api', requester: 'zoe' }, alert: RESOLVED } as const;
+
+  test('ends once its change is verified, although a form is still open', async () => {
+    const lamps = createLamps(keys(1));
+    const step = lampStep(lamps);
+    const book = runbook({ offers: [offer(step), offer(step, form)] });
+    const rig = await createRig([book], [step]);
+    const runId = await rig.start(book, byHand);
+    await rig.approve(runId);
+    await rig.clock.advance(5_000);
+    expect(statusOf(await rig.state(runId))).toBe('succeeded');
+  });
+
+  test('stays open for its form while nothing was carried out, until its time is over', async () => {
+    const step = lampStep(createLamps(keys(1)));
+    const book = runbook({ offers: [offer(step, form)] });
+    const rig = await createRig([book], [step]);
+    const runId = await rig.start(book, byHand);
+    await rig.clock.advance(book.done.withinMs - 1);
+    expect(statusOf(await rig.state(runId))).toBe('waiting');
+    await rig.clock.advance(1);
+    expect(statusOf(await rig.state(runId))).toBe('succeeded');
+  });
+});
+
 describe('diagnosis', () => {
   test('goes on when a step hangs, and says what it could not see', async () => {
     const good = readStep('test.lamp.count', async () => succeed({ count: 3 }));

@@ -28,8 +28,8 @@ export function decideEnd(run: RunState, runbook: Runbook, facts: Facts): Next {
   const done = doneHolds(run, runbook);
   const overAt = run.startedAt + runbook.done.withinMs;
   const late = overAt <= facts.now;
-  // Without an alert nothing resolves by itself, so what a person can still plan again keeps the run open until its time is over.
-  const waiting = run.trigger.kind !== 'alert' && offers.some((offer) => REPLANNABLE.has(offer.status));
+  // Without an alert nothing resolves by itself, so until something was carried out, what a person can still plan keeps the run open.
+  const waiting = run.trigger.kind !== 'alert' && !offers.some((offer) => offer.status === 'done') && offers.some((offer) => REPLANNABLE.has(offer.status));
   if (done.holds && (late || !waiting)) return failed === 0 ? end('succeeded', done.because) : end('failed', `${failed} effects failed`);
   if (late) return end('failed', `not done in time: ${done.because}`);
   return { events: [], moves: [], dueAt: overAt };
