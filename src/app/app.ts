@@ -2,7 +2,6 @@
  * The bot as one process: `createApp` puts it together from its configuration, `start` lets it live, `stop` ends it. The only
  * place that constructs; nothing here decides.
  */
-import { userInfo } from 'node:os';
 import type { Clock } from '#kernel/clock.ts';
 import { systemClock, waitUntil } from '#kernel/clock.ts';
 import { createIds } from '#kernel/ids.ts';
@@ -23,6 +22,7 @@ import { createMetrics, type Metrics } from '#telemetry/metrics.ts';
 import { stepsByName } from './catalogue.ts';
 import { linkRuns, wireEngine } from './engine.ts';
 import { createLifecycle } from './lifecycle.ts';
+import { osUser } from './os-user.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
 import { wireSlack } from './slack.ts';
 import { createFeed, createTargets } from './targets.ts';
@@ -188,7 +188,7 @@ function consoleOf(options: AppOptions & { readonly clock: Clock }, url: () => s
   return createConsole({
     clock: options.clock,
     log: options.log,
-    osUser: userInfo().username,
+    osUser: osUser(),
     isLocal: isFromThisMachine,
     onLink: (path) => options.onConsoleLink?.(`${url()}${path}`),
   });

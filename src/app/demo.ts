@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile, mkdir } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#kernel/clock.ts';
 import { loadConfig } from '#config/load.ts';
@@ -16,6 +16,7 @@ import { seedDlq } from '#systems/cordum/sandbox/seed.ts';
 import { createApp, type App } from './app.ts';
 import { createAlertStandIn } from './demo-alerts.ts';
 import { createNarrator } from './demo-narrator.ts';
+import { osUser } from './os-user.ts';
 
 const DEAD_JOBS = 240;
 /** How long a retried job works, ms: long enough to see it run. */
@@ -128,7 +129,7 @@ async function writeFiles(settings: { dir: string; cordumUrl: string; cordumKey:
     const text = await readFile(new URL(name, RUNBOOKS), 'utf8');
     await writeFile(join(dir, 'runbooks', name), text.replace(/pause: \w+/g, `pause: ${PAUSE}`));
   }
-  const people = [`local:${userInfo().username}`, 'you'].map((id) => JSON.stringify(id)).join(', ');
+  const people = [`local:${osUser()}`, 'you'].map((id) => JSON.stringify(id)).join(', ');
   await writeFile(
     join(dir, 'policy.yaml'),
     `roles:\n  oncall: { principals: [${people}] }\n  lead: { principals: [${people}, "another-lead"] }\ntiers:\n  R1: { approvers: 1, roles: [oncall], excludeRequester: false, validFor: 15m }\n  R2: { approvers: 1, roles: [oncall], excludeRequester: true, validFor: 15m }\n  R3: { approvers: 2, roles: [lead], excludeRequester: true, validFor: 15m }\n`,
