@@ -2,7 +2,7 @@
 import { fail, succeed, type FailureReason, type Result } from '#kernel/failure.ts';
 import type { Labels } from '#kernel/labels.ts';
 import { redactLabels } from '#kernel/redact.ts';
-import { request, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 
 const TIMEOUT_MS = 10_000;
@@ -37,6 +37,8 @@ export function createAlertmanagerClient(parts: AlertmanagerClientParts): Alertm
   async function get<T>(path: string, schema: z.ZodType<T>): Promise<Result<{ readonly value: T; readonly atMs: number }>> {
     const what = `Alertmanager at ${base.host}`;
     try {
+      // Loaded by the first call: most bots ask no Alertmanager.
+      const { request } = await import('undici');
       const answer = await request(`${root}${path}`, {
         headers,
         signal: AbortSignal.timeout(parts.timeoutMs ?? TIMEOUT_MS),

@@ -1,5 +1,5 @@
 /** The client of one Cordum: the calls that our steps and the exporter make, each with its answer read by a schema. */
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
 import type { Secret } from '#kernel/secret.ts';
@@ -67,18 +67,24 @@ export interface Readiness {
 export function createCordumClient(options: CordumOptions): CordumClient {
   const clock = options.clock ?? systemClock;
   const key = headerText('cordum.apiKey', options.apiKey.reveal());
-  const dispatcher = options.dispatcher ?? new Agent({ connections: MOST_CONNECTIONS, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } });
+  let dispatcher: Promise<Dispatcher> | undefined;
+  const given = options.dispatcher;
   const transport = createTransport({
     origin: originOf(options.url),
     apiKey: options.apiKey,
     tenant: headerText('cordum.tenant', options.tenant),
-    dispatcher,
+    dispatcher: () => (dispatcher ??= given === undefined ? createPool() : Promise.resolve(given)),
     clock,
     timeoutMs: options.timeoutMs ?? CALL_TIMEOUT_MS,
   });
   const pacer = createPacer(clock, { perSecond: options.readsPerSecond ?? READS_PER_SECOND, mostPerSecond: Math.max(options.readsPerSecond ?? 0, MOST_READS_PER_SECOND), burst: READ_BURST });
   const calls = createCalls(transport, pacer, (text) => text.replaceAll(key, '[secret]'));
-  return { ...healthOf(calls), ...dlqOf(calls), ...jobsOf(calls), ...capacityOf(calls), close: () => dispatcher.close() };
+  return { ...healthOf(calls), ...dlqOf(calls), ...jobsOf(calls), ...capacityOf(calls), close: async () => (await dispatcher)?.close() };
+}
+
+async function createPool(): Promise<Dispatcher> {
+  const { Agent } = await import('undici');
+  return new Agent({ connections: MOST_CONNECTIONS, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } });
 }
 
 function healthOf({ get, read }: Calls): Pick<CordumClient, 'health' | 'readyz' | 'status'> {

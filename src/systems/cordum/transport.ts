@@ -1,5 +1,5 @@
 /** One HTTP call to Cordum: with the key, bounded in time and size, and with every way to fail as a value. */
-import { request, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Clock } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
 import type { Secret } from '#kernel/secret.ts';
@@ -30,7 +30,8 @@ export interface TransportOptions {
   readonly origin: string;
   readonly apiKey: Secret;
   readonly tenant: string;
-  readonly dispatcher: Dispatcher;
+  /** Made when the first call needs it: a bot without a Cordum loads no HTTP client. */
+  readonly dispatcher: () => Promise<Dispatcher>;
   readonly clock: Clock;
   readonly timeoutMs: number;
 }
@@ -45,11 +46,12 @@ async function send(call: HttpCall, options: TransportOptions): Promise<Result<H
   const stopTimer = options.clock.schedule(options.clock.now() + options.timeoutMs, () => timeout.abort());
   try {
     const signal = call.signal === undefined ? timeout.signal : AbortSignal.any([call.signal, timeout.signal]);
+    const { request } = await import('undici');
     // undici follows no redirect unless an interceptor is added, so the key never goes to another host.
     const answer = await request(new URL(call.path, options.origin), {
       method: call.method,
       headers: headersOf(call, options),
-      dispatcher: options.dispatcher,
+      dispatcher: await options.dispatcher(),
       signal,
     });
     const body = await readBounded(answer.body);
