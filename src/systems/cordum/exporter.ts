@@ -144,7 +144,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     async stop() {
       stopping.abort();
       cancelNext();
-      await Promise.all(watches.map((watch) => watch.waiting ?? watch.running));
+      await Promise.all(watches.flatMap((watch) => watch.waiting ?? watch.running ?? []));
     },
     poll,
     async reread(name, metric = 'cordum_dlq_entries') {
