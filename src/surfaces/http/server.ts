@@ -112,12 +112,18 @@ function newFastify(log: Log): FastifyInstance {
     requestIdHeader: false,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply, log),
   });
   app.server.maxConnections = MAX_CONNECTIONS;
   app.decorateRequest('principal', null);
   return app;
+}
+
+/** zod reads what comes in. Fastify would load ajv and a compiler of serialisers all the same, for schemas that no route has. */
+function noSchemas(): never {
+  throw new Error('a route declares a schema of Fastify: declare it with zod, as the others do');
 }
 
 /** Headers that hold for every answer; a page of the console sets its own policy over them. */
