@@ -1,5 +1,6 @@
 /** The command line, read by the table of commands. Whatever it does not understand is a usage error with a hint. */
 import { parseArgs } from 'node:util';
+import { nearest } from '#kernel/hints.ts';
 import { COMMANDS, EVERYWHERE, findCommand, LOCAL, optionsOf, REMOTE, usageOf } from './command.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
 
@@ -106,23 +107,4 @@ function explain(error: unknown, specs: Readonly<Record<string, OptionSpec>>): s
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE' && option !== undefined) return specs[option]?.value === undefined ? `--${option} takes no value.` : `--${option} needs a value: --${option} ${specs[option]?.value}`;
   if (code?.startsWith('ERR_PARSE_ARGS') === true) return message ?? 'The options cannot be read.';
   throw error;
-}
-
-/** The nearest of the names, when it is near: a third of the letters may differ. */
-export function nearest(name: string, names: readonly string[]): string | undefined {
-  const scored = names.map((candidate) => ({ candidate, apart: distance(name, candidate) })).toSorted((a, b) => a.apart - b.apart);
-  const best = scored[0];
-  return best !== undefined && best.apart <= Math.max(1, Math.floor(best.candidate.length / 3)) ? best.candidate : undefined;
-}
-
-/** Levenshtein. The names are short, and what was typed is cut to their length. */
-function distance(a: string, b: string): number {
-  const typed = a.slice(0, 32);
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= typed.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (typed[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

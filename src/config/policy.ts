@@ -1,8 +1,8 @@
+import { didYouMean } from '#kernel/hints.ts';
 import type { Tier } from '#step-kit/index.ts';
 import { DEFAULT_LIMITS } from '#policy/defaults.ts';
 import type { Limits, Policy, TierRule } from '#policy/model.ts';
 import { hasMembers } from '#policy/roles.ts';
-import { didYouMean } from '#language/hints.ts';
 import { policyShape, type PolicyYaml } from './policy-shape.ts';
 import { mistakesOf, readYaml, type Mistake } from './source.ts';
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
+import { didYouMean } from '#kernel/hints.ts';
 import type { Json } from '#kernel/json.ts';
 import { readSource, type Path } from '#language/document.ts';
-import { didYouMean } from '#language/hints.ts';
 import { keysAt } from './keys.ts';
 
 /** One mistake, before it becomes a line. Never holds a value of the file: it might be a secret. */

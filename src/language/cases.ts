@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import { didYouMean } from '#kernel/hints.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import { type RunbookCase, caseShape } from './case-shape.ts';
 import { type CaseResult, type Reached, checkCase } from './check-case.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { type Path, type Problems, type SourceFile, readSource } from './document.ts';
-import { didYouMean } from './hints.ts';
 import { readShape } from './read-shape.ts';
 import type { Runbook } from './runbook.ts';
 

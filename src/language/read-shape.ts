@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { didYouMean, nearest } from '#kernel/hints.ts';
 import type { Json } from '#kernel/json.ts';
 import type { Path, Problems, SourceFile } from './document.ts';
-import { didYouMean, nearest } from './hints.ts';
 
 type Keyed = Readonly<Record<string, unknown>>;
 

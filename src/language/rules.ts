@@ -1,9 +1,9 @@
+import { didYouMean } from '#kernel/hints.ts';
 import type { Json } from '#kernel/json.ts';
 import { type AnyStep, type Tier, isWrite } from '#step-kit/index.ts';
 import { type Compiling, compileAs } from './compile.ts';
 import type { Path } from './document.ts';
 import { BOOL, STRING } from './expressions/types.ts';
-import { didYouMean } from './hints.ts';
 import { readInputs } from './inputs.ts';
 import { namesOf, withWave } from './names.ts';
 import { readShape } from './read-shape.ts';

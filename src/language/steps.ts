@@ -1,11 +1,11 @@
 import type { z } from 'zod';
+import { didYouMean, nearest } from '#kernel/hints.ts';
 import type { Json } from '#kernel/json.ts';
 import { type AnyStep, isWrite } from '#step-kit/index.ts';
 import { type Compiling, compileAs } from './compile.ts';
 import type { Path } from './document.ts';
 import { typeOfSchema } from './expressions/schema.ts';
 import { BOOL, type CelType, UNKNOWN, listOf, present, record } from './expressions/types.ts';
-import { didYouMean, nearest } from './hints.ts';
 import { ROOT_NAMES, namesOf, withVariable } from './names.ts';
 import { readShape } from './read-shape.ts';
 import type { InputField, StepNode } from './runbook.ts';

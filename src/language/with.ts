@@ -1,10 +1,10 @@
+import { didYouMean } from '#kernel/hints.ts';
 import type { Json } from '#kernel/json.ts';
 import type { AnyStep } from '#step-kit/index.ts';
 import { type Compiled, type Compiling, type Part, compile } from './compile.ts';
 import type { Path } from './document.ts';
 import { typeOfSchema } from './expressions/schema.ts';
 import { type CelType, misfit, present, typeName } from './expressions/types.ts';
-import { didYouMean } from './hints.ts';
 
 /** Compiles what stands under `with:` and checks it against the step's input schema, as far as that can be told before a run. */
 export function compileWith(path: Path, value: Json, step: AnyStep, within: Compiling): Compiled {

@@ -1,4 +1,4 @@
-import { didYouMean } from '../hints.ts';
+import { didYouMean } from '#kernel/hints.ts';
 import type { Checking, Variables } from './checking.ts';
 import { compilePattern, findFunction, functionNames, signatures } from './functions.ts';
 import { MACROS, isCelBind } from './macros.ts';

@@ -1,4 +1,4 @@
-import { didYouMean } from '../hints.ts';
+import { didYouMean } from '#kernel/hints.ts';
 import type { Checking, Variables } from './checking.ts';
 import type { Node } from './parse.ts';
 import { BOOL, type CelType, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UNKNOWN, isNumber, join, misfit, present, typeName } from './types.ts';

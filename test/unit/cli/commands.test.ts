@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { REMOTE_COMMANDS } from '#cli/cli.ts';
 import { COMMANDS, optionsOf, usageOf } from '#cli/command.ts';
 import type { LocalCommands, LocalOptions } from '#app/commands.ts';
-import { nearest, parseCommandLine } from '#cli/parse.ts';
+import { parseCommandLine } from '#cli/parse.ts';
 import { createVirtualClock } from '../../kit/clock.ts';
 import { runCli } from '../../kit/cli.ts';
 import type { Ran } from '../../kit/cli.ts';
@@ -106,12 +106,6 @@ describe('wrong usage', () => {
   it('does not take the value of an option for the command', () => {
     const parsed = parseCommandLine(['--url', 'runs', 'cancel', 'cancel', '--reason', 'cancel']);
     expect(parsed).toMatchObject({ kind: 'command', command: { name: 'cancel' }, given: { words: { RUN: 'cancel' }, options: { url: 'runs', reason: 'cancel' } } });
-  });
-
-  it('suggests what is near, and nothing when nothing is', () => {
-    expect(nearest('incident', ['incidents', 'runs'])).toBe('incidents');
-    expect(nearest('zzzzzz', ['incidents', 'runs'])).toBeUndefined();
-    expect(nearest('x'.repeat(1_000_000), ['runs'])).toBeUndefined();
   });
 });
 
