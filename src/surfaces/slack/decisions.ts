@@ -5,8 +5,11 @@ import type { Principal } from '#policy/model.ts';
 import { outcomeOf, type ClickWorld, type Outcome } from './outcome.ts';
 
 /** The second click of a double click is no mistake and changes nothing: it is answered with the decision as it was recorded. */
-export async function decideAs(world: ClickWorld, principal: Principal, approvalId: string, request: Decide): Promise<Outcome> {
-  const { operations } = world;
+export function decideAs(world: ClickWorld, principal: Principal, approvalId: string, request: Decide): Promise<Outcome> {
+  return world.inTurn(approvalId, () => decideNow(world, principal, approvalId, request));
+}
+
+async function decideNow({ operations }: ClickWorld, principal: Principal, approvalId: string, request: Decide): Promise<Outcome> {
   const before = await operations.approval(approvalId);
   const answer = await operations.decide(principal, approvalId, request);
   if (answer.ok) return isRecorded(before, principal, request) ? { say: repeatedSentence(answer.value, request), decided: answer.value } : {};

@@ -2,11 +2,14 @@
 import type { ApprovalView } from '#engine/model/views.ts';
 import type { Answer, Operations, Problem } from '#operations/operations.ts';
 import type { SlackApi } from './api.ts';
+import type { InTurn } from './turns.ts';
 
 /** The parts of this surface that a click works with. */
 export interface ClickWorld {
   readonly operations: Operations;
   readonly api: SlackApi;
+  /** Decisions on one approval, by its id. */
+  readonly inTurn: InTurn;
   /** Where the card of a subject is, when it has been posted. */
   readonly whereIs: (subjectId: string) => Promise<{ readonly channel: string; readonly ts: string } | undefined>;
 }
@@ -25,6 +28,8 @@ export function outcomeOf(answer: Answer<unknown>, subjectId: string | undefined
   return { say: sentenceOf(answer.problem), ...(subjectId === undefined ? {} : { refresh: subjectId }) };
 }
 
-function sentenceOf(problem: Problem): string {
-  return problem.field === undefined ? problem.message : `${problem.field}: ${problem.message}`;
+/** Problems are written to follow a name or a code; to a person they are a sentence. */
+function sentenceOf({ field, message }: Problem): string {
+  if (field !== undefined) return `${field}: ${message}`;
+  return `${message.slice(0, 1).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? '' : '.'}`;
 }

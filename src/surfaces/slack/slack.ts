@@ -16,6 +16,7 @@ import { createReplies } from './reply.ts';
 import { slackRoutes } from './routes.ts';
 import { createSignatureCheck } from './signature.ts';
 import { createSockets, type Sockets } from './socket.ts';
+import { createTurns } from './turns.ts';
 
 export interface SlackOptions {
   readonly mode: 'socket' | 'http';
@@ -66,7 +67,7 @@ export async function createSlack(options: SlackOptions): Promise<Slack> {
   const people = createPeople({ api, clock, ...(options.appId === undefined ? {} : { appId: options.appId }) });
   const inbound = await createInbound({
     botToken: options.botToken,
-    world: { operations, api, whereIs: (subjectId) => writer.whereIs(subjectId) },
+    world: { operations, api, inTurn: createTurns(), whereIs: (subjectId) => writer.whereIs(subjectId) },
     people,
     replies: createReplies({ api, ...apiUrl, log }),
     refresh: (subjectId) => notifier.refresh(subjectId),

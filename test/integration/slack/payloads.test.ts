@@ -105,13 +105,20 @@ describe('a click', () => {
     expect(workspace.said[0]).toContain(DIGEST.slice(0, 8));
   });
 
+  it('that comes twice at once is recorded, and answered once', async () => {
+    const requests = [1, 2].map((seconds) => signed(form(press()), bot.clock.now() + seconds * 1_000));
+    await Promise.all(requests.map((request) => bot.http.inject(request)));
+    await until(() => decided() === 2 && workspace.said.length === 1);
+    expect(workspace.said[0]).toContain('You have approved this already');
+  });
+
   it('that comes too late is told who has decided, where, when and what', async () => {
     bot.operations.state.approvals.splice(0, 1, approvalView({ status: 'denied', because: 'denied by local:ann: not now', decisions: [{ principal: 'local:ann', decision: 'deny', reason: 'not now', via: 'console', at: '2026-03-01T10:03:00.000Z' }] }));
     bot.operations.refuse('decide', { code: 'already-decided', message: 'it is denied already: local:ann said deny' });
     await bot.send(press());
     await until(() => workspace.said.length === 1);
     const told = (workspace.said[0] ?? '').replaceAll('\u2060', '');
-    expect(told).toContain('it is denied already: local:ann said deny');
+    expect(told).toContain('It is denied already: local:ann said deny.');
     expect(told).toContain('Denied by local:ann (console) <!date^1772359380^');
     expect(told).toContain('“not now”');
     expect(told).toContain(DIGEST.slice(0, 8));

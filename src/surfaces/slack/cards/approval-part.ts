@@ -1,13 +1,13 @@
 import type { ApprovalView, PlanView } from '#engine/model/views.ts';
 import { shortDigest } from '#kernel/digest.ts';
-import type { Json } from '#kernel/json.ts';
 import { ACTIONS, approvalValue } from './actions.ts';
 import { button, confirmation, context, section, type Block, type Button, type Part } from './blocks.ts';
+import { planLine } from './plan-line.ts';
 import { escaped, inert, moment, mrkdwn, person, plain } from './text.ts';
 
 /** The card shows this many items of a plan; all of them are in the thread. */
 export const EXTRACT_ITEMS = 5;
-const EXTRACT_LINE_MAX = 160;
+const EXTRACT_LINE_MAX = 280;
 
 /** A pending approval: what would change, who may say so, until when, and the two buttons. */
 export function pendingApproval(approval: ApprovalView): readonly Part[] {
@@ -18,11 +18,11 @@ export function pendingApproval(approval: ApprovalView): readonly Part[] {
   return [head, extract, press];
 }
 
-/** What was decided: by whom, when, on which plan. */
+/** What was decided: by whom, when, on which plan; of an approval that nobody decided, why it is over. */
 export function decidedApproval(approval: ApprovalView): readonly Block[] {
   const digest = `plan \`${escaped(shortDigest(approval.plan.digest), 12)}\``;
   const lines = decisionsOf(approval).map((line) => `${line}, ${digest}`);
-  if (approval.because !== null) lines.push(escaped(approval.because, 300));
+  if (approval.because !== null && approval.status !== 'denied') lines.push(escaped(approval.because, 300));
   return lines.length === 0 ? [] : [context(mrkdwn(lines.join('\n')))];
 }
 
@@ -48,17 +48,9 @@ function decisionsOf(approval: ApprovalView): readonly string[] {
 /** The first items with their current and new values, and how many more there are. */
 export function planExtract(plan: PlanView): string {
   const more = plan.changes.length - EXTRACT_ITEMS;
-  const lines = plan.changes.slice(0, EXTRACT_ITEMS).map((change) => `• ${planLine(change)}`);
+  const lines = plan.changes.slice(0, EXTRACT_ITEMS).map((change) => `• ${planLine(change, EXTRACT_LINE_MAX)}`);
   if (more > 0) lines.push(`… and ${more} more: the whole plan is in the thread`);
   return lines.join('\n');
-}
-
-export function planLine(change: PlanView['changes'][number]): string {
-  return inert(`${change.title}: ${valueText(change.current)} → ${valueText(change.next)}`, EXTRACT_LINE_MAX);
-}
-
-function valueText(value: Json): string {
-  return inert(typeof value === 'string' ? value : JSON.stringify(value), 60);
 }
 
 function remarksOf(approval: ApprovalView): readonly Block[] {

@@ -1,5 +1,5 @@
 import type { WaveCount } from '#engine/model/events.ts';
-import type { OfferStatus, OfferView, RunView } from '#engine/model/views.ts';
+import type { ApprovalView, OfferStatus, OfferView, RunView } from '#engine/model/views.ts';
 import { ACTIONS, partValue } from './actions.ts';
 import { decidedApproval, pendingApproval } from './approval-part.ts';
 import { button, context, section, type Block, type Part } from './blocks.ts';
@@ -37,15 +37,17 @@ export function offerParts(subject: Subject, run: RunView, offer: OfferView): re
   const approval = offer.approvalId === null ? undefined : subject.approvals.get(offer.approvalId);
   if (offer.status === 'pending' && approval?.status === 'pending') return pendingApproval(approval);
 
-  const head: Part = { rank: 2, blocks: [section(plain(headline(offer), 700)), ...(approval === undefined ? [] : decidedApproval(approval))] };
+  const head: Part = { rank: 2, blocks: [section(plain(headline(offer, approval), 700)), ...(approval === undefined ? [] : decidedApproval(approval))] };
   const again = offerButton(run, offer);
   return [head, { rank: 3, needs: head, blocks: waveBlocks(offer) }, { rank: 2, needs: head, blocks: again === undefined ? [] : [again] }].filter((part) => part.blocks.length > 0);
 }
 
-function headline(offer: OfferView): string {
+/** What the lines below say themselves (the decision, the verification) is not said twice. */
+function headline(offer: OfferView, approval: ApprovalView | undefined): string {
   const mark = MARKS[offer.status];
   const lines = [`${mark === undefined ? '' : `${mark} `}${inert(offer.title, 200)}: ${SAYS[offer.status]}`];
-  if (offer.because !== null) lines.push(inert(offer.because, 300));
+  const isSaidBelow = offer.because === offer.verified?.say || offer.because === approval?.because;
+  if (offer.because !== null && !isSaidBelow) lines.push(inert(offer.because, 300));
   if (offer.verified !== null) lines.push(`Verified: ${offer.verified.outcome}. ${inert(offer.verified.say, 250)}`);
   return lines.join('\n');
 }

@@ -1,7 +1,9 @@
 /** The details under a card: each line of a run's timeline once, the whole plan, the findings in full. Pure. */
 import { z } from 'zod';
 import type { IncidentView, TimelineEntry } from '#engine/model/views.ts';
+import type { Json } from '#kernel/json.ts';
 import { section, SECTION_MAX, type Block } from './blocks.ts';
+import { planLine } from './plan-line.ts';
 import { inert, inertLines, plain } from './text.ts';
 
 /** How far a run's timeline has been posted: a long entry has several parts. */
@@ -26,12 +28,14 @@ const MESSAGE_BYTES = 7_500;
 const MESSAGE_DETAILS = 30;
 /** Longer plans are read in the console, or with `runbook-bot show`. */
 const PLAN_PARTS = 20;
-const PLAN_LINE_MAX = 300;
+const PLAN_LINE_MAX = 500;
 
 /** The card counts these; 240 items would be 480 lines. */
 const UNSAID: ReadonlySet<string> = new Set(['EffectIntended', 'EffectSucceeded', 'StepStarted', 'PlanRequested', 'AlertChanged']);
 
-const planData = z.object({ plan: z.object({ items: z.array(z.object({ key: z.string(), title: z.string(), current: z.unknown(), next: z.unknown() })), notes: z.array(z.string()) }) });
+/** Written by the bot itself, so it is not walked through once more. */
+const json = z.custom<Json>((value) => value !== undefined);
+const planData = z.object({ plan: z.object({ items: z.array(z.object({ key: z.string(), title: z.string(), current: json, next: json })), notes: z.array(z.string()) }) });
 const diagnosedData = z.object({ findings: z.array(z.object({ severity: z.string(), say: z.string() })), unknowns: z.array(z.string()) });
 const failedData = z.object({ failure: z.object({ reason: z.string(), message: z.string() }) });
 
@@ -87,7 +91,7 @@ function partsOf(entry: TimelineEntry): readonly string[] {
 function planParts(entry: TimelineEntry): readonly string[] {
   const plan = planData.safeParse(entry.data).data?.plan;
   if (plan === undefined) return [];
-  const lines = [...plan.items.map((item, at) => `${at + 1}. ${inert(`${item.title}: ${shown(item.current)} → ${shown(item.next)}`, PLAN_LINE_MAX)}`), ...plan.notes.map((note) => inert(note, 500))];
+  const lines = [...plan.items.map((item, at) => `${at + 1}. ${planLine(item, PLAN_LINE_MAX)}`), ...plan.notes.map((note) => inert(note, 500))];
   const parts = chunked(lines);
   if (parts.length <= PLAN_PARTS) return parts;
   return [...parts.slice(0, PLAN_PARTS), 'The plan is longer than Slack should hold: read the rest in the console.'];
@@ -97,10 +101,6 @@ function diagnosedParts(entry: TimelineEntry): readonly string[] {
   const found = diagnosedData.safeParse(entry.data).data;
   if (found === undefined) return [];
   return chunked([...found.findings.map((finding) => `${finding.severity}: ${inert(finding.say, 2_500)}`), ...found.unknowns.map((say) => `could not see: ${inert(say, 2_500)}`)]).slice(0, PLAN_PARTS);
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value ?? null);
 }
 
 function timeOf(entry: TimelineEntry): string {
