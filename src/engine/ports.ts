@@ -1,5 +1,5 @@
 /** What the engine needs of the world. Each port belongs to the engine; journals and systems implement it. */
-import type { Json, JsonObject } from '#kernel/json.ts';
+import type { JsonObject } from '#kernel/json.ts';
 import type { Runbook } from '#language/runbook.ts';
 import type { SystemToken } from '#step-kit/index.ts';
 
@@ -107,5 +107,3 @@ export interface Runbooks {
   /** Makes a runbook of a stored text again; undefined when today's steps no longer accept it. */
   compile(source: string, file: string): Runbook | undefined;
 }
-
-export type { Json };

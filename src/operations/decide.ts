@@ -1,7 +1,8 @@
 /** Deciding on an approval: the one place where a human's yes or no enters the journal. */
+import { shortDigest } from '#kernel/digest.ts';
 import type { Change } from '#engine/runtime/actor.ts';
 import type { RunEvent } from '#engine/model/events.ts';
-import type { ApprovalState, RunState } from '#engine/model/state.ts';
+import { approvalOf, type ApprovalState, type RunState } from '#engine/model/state.ts';
 import { approvalView } from '#engine/model/view.ts';
 import type { ApprovalView } from '#engine/model/views.ts';
 import { mayDecide, quorum } from '#policy/approval.ts';
@@ -23,13 +24,7 @@ export async function decideApproval(ctx: Context, principal: Principal, approva
     ctx.audit.refused(principal.id, `approval.${request.decision}`, approvalId, result.refused.problem);
     return result.refused;
   }
-  return { ok: true, value: approvalView(result.run, approvalIn(result.run, approvalId)) };
-}
-
-function approvalIn(run: RunState, id: string): ApprovalState {
-  const approval = run.approvals.get(id);
-  if (approval === undefined) throw new Error(`run ${run.id} has no approval ${id}`);
-  return approval;
+  return { ok: true, value: approvalView(result.run, approvalOf(result.run, approvalId)) };
 }
 
 /** First who may, then what the approval is now. A recorded decision that is repeated changes nothing and succeeds. */
@@ -53,7 +48,7 @@ function decideOn(ctx: Context, principal: Principal, held: HeldRoles, run: RunS
   });
   if (!verdict.allowed && !(repeated && isStepUp(verdict.rule))) return { refused: refusal(verdict) };
   if (repeated) return { events: [] };
-  if (digest !== approval.plan.digest) return { refused: refuse('stale-digest', `the plan is now ${approval.plan.digest.slice(0, 8)}; look at it again before you decide`) };
+  if (digest !== approval.plan.digest) return { refused: refuse('stale-digest', `the plan is now ${shortDigest(approval.plan.digest)}; look at it again before you decide`) };
   const closed = whyClosed(ctx, run, approval, others);
   if (closed !== undefined) return { refused: closed };
   if (decision === 'deny') return { events: [recorded(principal, approval, request), { type: 'ApprovalDenied', data: { approval: approval.id, by: principal.id, reason: reasonOf(request) } }] };

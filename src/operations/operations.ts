@@ -2,7 +2,6 @@
  * The one door. Slack, console, API, CLI, schedules and alerts change state only here: every operation takes the
  * authenticated principal, checks the policy, and answers only when the journal has it.
  */
-import type { FailureReason } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { ApprovalStatus, ApprovalView, IncidentView, OfferView, RunStatus, RunSummary, RunView, TimelineEntry } from '#engine/model/views.ts';
 import type { DenyRule, Principal } from '#policy/model.ts';
@@ -133,7 +132,7 @@ export interface NotificationReceipt {
   readonly incidents: readonly string[];
 }
 
-/** The subjects that surfaces may watch. `changed` fires after the commit; views are read through the operations. */
+/** What has changed, told after the commit. It names the subject; its view is read through the operations. */
 export interface Change {
   readonly kind: 'run' | 'incident' | 'control';
   readonly id: string;
@@ -159,7 +158,7 @@ export interface Operations {
   incident(id: string): Promise<IncidentView | undefined>;
   runs(query: PageQuery & { readonly status?: RunStatus; readonly incidentId?: string }): Promise<Page<RunSummary>>;
   run(id: string): Promise<RunView | undefined>;
-  /** The timeline after `fromVersion`. */
+  /** The timeline after `afterVersion`. */
   runEvents(id: string, afterVersion?: number): Promise<readonly TimelineEntry[] | undefined>;
   approvals(query: PageQuery & { readonly status?: ApprovalStatus }): Promise<Page<ApprovalView>>;
   approval(id: string): Promise<ApprovalView | undefined>;
@@ -173,5 +172,3 @@ export interface Operations {
   ready(): Promise<{ readonly ready: boolean; readonly because?: string }>;
   onChange(listener: (change: Change) => void): () => void;
 }
-
-export type { FailureReason };

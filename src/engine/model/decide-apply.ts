@@ -5,7 +5,7 @@ import type { OfferRule, Runbook, Waves } from '#language/runbook.ts';
 import type { Facts, Move, Next } from './move.ts';
 import type { RunEvent } from './events.ts';
 import { effectKey } from './scope.ts';
-import type { ApprovalState, EffectState, RunState, WaveState } from './state.ts';
+import { isUnderWay, type ApprovalState, type EffectState, type RunState, type WaveState } from './state.ts';
 
 /** How the items of an undo go: it takes back what was applied in one go, and any trouble stops it. */
 const UNDO_WAVES: Waves = { sizes: [{ percent: 100 }], pauseMs: 0, deadlineMs: 300_000 };
@@ -15,7 +15,7 @@ export function decideApply(run: RunState, runbook: Runbook, facts: Facts): Next
   const moves: Move[] = [];
   let dueAt = Number.POSITIVE_INFINITY;
   for (const approval of run.approvals.values()) {
-    if (approval.status !== 'redeemed' || approval.verified !== undefined) continue;
+    if (!isUnderWay(approval)) continue;
     const next = carryOn(run, runbook, approval, facts);
     events.push(...next.events);
     moves.push(...next.moves);

@@ -3,7 +3,7 @@ import type { Runbook } from '#language/runbook.ts';
 import { failedStop } from './decide-steps.ts';
 import type { Facts, Next } from './move.ts';
 import { scopeOf } from './scope.ts';
-import type { RunState } from './state.ts';
+import { hasUnknownEffect, type RunState } from './state.ts';
 import type { OfferStatus, RunStatus } from './views.ts';
 
 /** Work is being done, or somebody is being asked. */
@@ -16,7 +16,7 @@ export function mayPlanAgain(status: OfferStatus): boolean {
 }
 
 export function decideEnd(run: RunState, runbook: Runbook, facts: Facts): Next {
-  if (!run.diagnosed || [...run.effects.values()].some((effect) => effect.status === 'unknown')) return { events: [], moves: [] };
+  if (!run.diagnosed || hasUnknownEffect(run)) return { events: [], moves: [] };
   const offers = [...run.offers.values()];
   if (offers.some((offer) => ACTIVE.has(offer.status))) return { events: [], moves: [] };
   if (run.cancel !== undefined) return end('cancelled', `cancelled by ${run.cancel.by}${run.cancel.reason === null ? '' : `: ${run.cancel.reason}`}`);
@@ -49,7 +49,7 @@ function doneHolds(run: RunState, runbook: Runbook): { readonly holds: boolean; 
 
 export function statusOf(run: RunState): RunStatus {
   if (run.ended !== undefined) return run.ended.status;
-  if ([...run.effects.values()].some((effect) => effect.status === 'unknown')) return 'unknown';
+  if (hasUnknownEffect(run)) return 'unknown';
   if (run.steps.size === 0 && !run.diagnosed) return 'queued';
   if (!run.diagnosed) return [...run.steps.values()].some((step) => step.status === 'running' || step.status === 'pending') ? 'running' : 'waiting';
   const busy = [...run.offers.values()].some((offer) => offer.status === 'planning' || offer.status === 'approved' || offer.status === 'applying' || offer.status === 'verifying');

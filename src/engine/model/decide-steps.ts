@@ -7,7 +7,7 @@ import { scopeOf } from './scope.ts';
 import type { RunState } from './state.ts';
 
 /** A for-each over more elements than this is a mistake in the runbook, or an attack. */
-export const ITERATIONS_MAX = 200;
+const ITERATIONS_MAX = 200;
 
 const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'skipped']);
 

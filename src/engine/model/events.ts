@@ -22,8 +22,6 @@ export interface AlertFacts {
   readonly startsAt: string;
 }
 
-export interface PlannedChange extends Item {}
-
 /** The plan as it was shown; `digest` binds runbook revision, step, input, target, tier, items and capacity. */
 export interface PlanRecord {
   readonly summary: string;

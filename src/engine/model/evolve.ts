@@ -5,7 +5,7 @@
  */
 import type { Recorded } from '../ports.ts';
 import type { EventOf, RunEventType } from './events.ts';
-import type { ApprovalState, OfferState, RunState, StepState } from './state.ts';
+import { approvalOf, type ApprovalState, type EffectState, type OfferState, type RunState, type StepState } from './state.ts';
 
 /** Folds recorded events into a run; `into` continues an earlier fold. Undefined when there are no events. */
 export function foldRun(events: readonly Recorded[], into?: RunState): RunState | undefined {
@@ -158,15 +158,15 @@ const CHANGES: Changes = {
   DecisionRecorded: (s, d, at) => {
     approvalOf(s, d.approval).decisions.push({ principal: d.principal, decision: d.decision, digest: d.digest, reason: d.reason, via: d.via, at });
   },
-  ApprovalApproved: (s, d) => settle(s, d.approval, 'approved', 'approved'),
-  ApprovalDenied: (s, d) => settle(s, d.approval, 'denied', 'denied', `denied by ${d.by}${d.reason === null ? '' : `: ${d.reason}`}`),
+  ApprovalApproved: (s, d) => approvalBecomes(s, d.approval, 'approved', 'approved'),
+  ApprovalDenied: (s, d) => approvalBecomes(s, d.approval, 'denied', 'denied', `denied by ${d.by}${d.reason === null ? '' : `: ${d.reason}`}`),
   ApprovalExpired: (s, d) => {
     const approved = approvalOf(s, d.approval).status === 'approved';
-    settle(s, d.approval, 'expired', 'expired', approved ? 'it was approved, but could not begin in time' : 'nobody decided in time');
+    approvalBecomes(s, d.approval, 'expired', 'expired', approved ? 'it was approved, but could not begin in time' : 'nobody decided in time');
   },
-  ApprovalWithdrawn: (s, d) => settle(s, d.approval, 'withdrawn', 'withdrawn', d.because),
+  ApprovalWithdrawn: (s, d) => approvalBecomes(s, d.approval, 'withdrawn', 'withdrawn', d.because),
   ApprovalRedeemed: (s, d) => {
-    const approval = settle(s, d.approval, 'redeemed', 'applying');
+    const approval = approvalBecomes(s, d.approval, 'redeemed', 'applying');
     approval.approvedBy = d.approvedBy.at(-1);
   },
   WaveStarted: (s, d, at) => {
@@ -252,7 +252,8 @@ const CHANGES: Changes = {
   },
 };
 
-function settle(s: RunState, id: string, status: ApprovalState['status'], offerStatus: OfferState['status'], because?: string): ApprovalState {
+/** An approval comes into a status, and its offer with it unless a newer approval has taken over. */
+function approvalBecomes(s: RunState, id: string, status: ApprovalState['status'], offerStatus: OfferState['status'], because?: string): ApprovalState {
   const approval = approvalOf(s, id);
   approval.status = status;
   approval.because = because;
@@ -286,13 +287,7 @@ function offerOf(s: RunState, id: string): OfferState {
   return offer;
 }
 
-function approvalOf(s: RunState, id: string): ApprovalState {
-  const approval = s.approvals.get(id);
-  if (approval === undefined) throw new Error(`run ${s.id} has no approval ${id}`);
-  return approval;
-}
-
-function effectOf(s: RunState, key: string): RunState['effects'] extends Map<string, infer Effect> ? Effect : never {
+function effectOf(s: RunState, key: string): EffectState {
   const effect = s.effects.get(key);
   if (effect === undefined) throw new Error(`run ${s.id} has no effect ${key}`);
   return effect;

@@ -1,4 +1,4 @@
-/** What the events of a run add up to. Only `evolve` writes it. */
+/** What the events of a run add up to, and the questions that several parts ask of it. Only `evolve` writes it. */
 import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { ItemEnd, Tier } from '#step-kit/index.ts';
@@ -111,4 +111,20 @@ export interface EffectState {
   failure: Failure | undefined;
   evidence: string | undefined;
   settledBy: string | undefined;
+}
+
+export function approvalOf(run: RunState, id: string): ApprovalState {
+  const approval = run.approvals.get(id);
+  if (approval === undefined) throw new Error(`run ${run.id} has no approval ${id}`);
+  return approval;
+}
+
+/** Its apply has begun and has no verdict yet, so its items are claimed. */
+export function isUnderWay(approval: ApprovalState): boolean {
+  return approval.status === 'redeemed' && approval.verified === undefined;
+}
+
+/** Something waits for a person to settle it. */
+export function hasUnknownEffect(run: RunState): boolean {
+  return run.effects.values().some((effect) => effect.status === 'unknown');
 }

@@ -6,17 +6,17 @@ import { waitUntil } from '#kernel/clock.ts';
 import { isTransient, type Failure, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { toJson } from '#kernel/json.ts';
-import { capacityCap } from '#policy/caps.ts';
-import { nextSlot } from '#policy/rate.ts';
+import { checkCapacity } from '#policy/caps.ts';
+import { lowerRate, nextSlot } from '#policy/rate.ts';
 import type { Item, WriteStep } from '#step-kit/index.ts';
 import type { RunEvent } from '../model/events.ts';
 import { effectKey } from '../model/scope.ts';
-import type { ApprovalState, RunState } from '../model/state.ts';
+import { approvalOf, type ApprovalState, type RunState } from '../model/state.ts';
 import { contextFor, limited, stepTimeoutMs } from './call.ts';
 import type { Slot } from './ledger.ts';
 import { tidy, tidyItem, tidyText } from './plan.ts';
 import { sameItem } from './redeem.ts';
-import { approvalOf, approvedStep, stateOf, type Work } from './work.ts';
+import { approvedStep, stateOf, type Work } from './work.ts';
 
 /** Tries of a call (or of its re-check) that certainly did not land: a refused connection, a 429. */
 const TRIES_MAX = 3;
@@ -100,12 +100,11 @@ function mustNotWrite(work: Work): boolean {
 /** Waits until the rate of this step on this target has room, and takes the place. Undefined: stopped meanwhile. */
 async function turn(work: Work, run: RunState, step: WriteStep): Promise<Slot | undefined> {
   const { world } = work;
-  const limits = [step.rate, world.policy().limits.rates[step.name]].filter((rate) => rate !== undefined);
+  const rate = lowerRate(step.rate, world.policy().limits.rates[step.name]);
   for (;;) {
     if (mustNotWrite(work)) return undefined;
     const now = world.clock.now();
-    const history = world.ledger.intents(run.target, step.name);
-    const at = Math.max(now, ...limits.map((rate) => nextSlot(history, rate, now)));
+    const at = rate === undefined ? now : nextSlot(world.ledger.intents(run.target, step.name), rate, now);
     if (at <= now) return world.ledger.reserve(run.target, step.name);
     // Short naps, so that the kill switch and a cancel are noticed while the rate makes us wait.
     await waitUntil(world.clock, Math.min(at, now + TRY_AGAIN_MS), work.signal);
@@ -124,9 +123,9 @@ async function recheck(work: Work, run: RunState, approval: ApprovalState, step:
   if (!plan.ok) return `it could not be looked at again: ${tidy(work, plan.failure).message}`;
   const now = plan.value.items.find((candidate) => candidate.key === item.key);
   if (now === undefined) return tidyText(work, ['it no longer qualifies', ...(plan.value.notes ?? [])].join(': '));
-  const { capacity } = plan.value;
   // Waves count what they take; only a fresh look knows how much serves now.
-  if (capacity !== undefined && capacityCap(capacity, work.world.policy().limits.capacityMax) < 1) return `taking it would go below the floor: ${capacity.total} serve and ${capacity.floor} must be left`;
+  const spare = plan.value.capacity === undefined ? undefined : checkCapacity(plan.value.capacity, 1, work.world.policy().limits.capacityMax);
+  if (spare?.allowed === false) return `taking it would go below the floor: ${spare.because}`;
   return sameItem(tidyItem(work, now), item) ? undefined : 'it has changed since it was approved';
 }
 

@@ -3,7 +3,7 @@ import type { JsonObject } from '#kernel/json.ts';
 import type { Runbook } from '#language/runbook.ts';
 import { decide } from '../model/decide.ts';
 import type { Facts } from '../model/move.ts';
-import type { RunState } from '../model/state.ts';
+import { hasUnknownEffect, isUnderWay, type RunState } from '../model/state.ts';
 import { summaryOf } from '../model/view.ts';
 import type { IndexEntry } from '../ports.ts';
 
@@ -27,7 +27,7 @@ export function indexOf(run: RunState, runbook: Runbook | undefined, facts: Fact
       id: approval.id,
       stream,
       // Undecided, or being carried out: the next process must know of it at once.
-      open: run.ended === undefined && (approval.status === 'pending' || approval.status === 'approved' || (approval.status === 'redeemed' && approval.verified === undefined)),
+      open: run.ended === undefined && (approval.status === 'pending' || approval.status === 'approved' || isUnderWay(approval)),
       key: approval.status,
       summary: { runId: run.id, offerId: approval.offer, status: approval.status, tier: approval.tier, title: approval.title, expiresAt: approval.expiresAt },
     });
@@ -39,7 +39,7 @@ export function indexOf(run: RunState, runbook: Runbook | undefined, facts: Fact
 function dueAtOf(run: RunState, runbook: Runbook | undefined, facts: Facts): number | undefined {
   if (run.ended !== undefined) return undefined;
   // Without its runbook only a person can bring it on, by settling what is unknown.
-  if (runbook === undefined) return [...run.effects.values()].some((effect) => effect.status === 'unknown') ? undefined : facts.now;
+  if (runbook === undefined) return hasUnknownEffect(run) ? undefined : facts.now;
   const next = decide(run, runbook, facts);
   return next.events.length > 0 || next.moves.length > 0 ? facts.now : next.dueAt;
 }

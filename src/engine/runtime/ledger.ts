@@ -1,5 +1,6 @@
 /** What was written to which target lately: rates, the breaker and the loop breaker count from it. A projection of the journal. */
 import type { Clock } from '#kernel/clock.ts';
+import type { AppliedRecord } from '#policy/breaker.ts';
 import type { Journal, Recorded } from '../ports.ts';
 
 /** Rates look back this far, whatever the policy says of the breakers. */
@@ -8,14 +9,6 @@ const RATE_WINDOW_MS = 3_600_000;
 const READ_BATCH = 1_000;
 /** Forgotten entries are swept out when this many have come in. */
 const SWEEP_EVERY = 1_000;
-
-export interface Applied {
-  readonly target: string;
-  readonly uses: string;
-  /** ms since the epoch. */
-  readonly at: number;
-  readonly verified: 'passed' | 'failed' | 'unknown' | undefined;
-}
 
 /** A place within the rate, from the moment that it was free until its intent is written or given up. */
 export interface Slot {
@@ -29,13 +22,13 @@ export interface Ledger {
   intents(target: string, uses: string): readonly number[];
   reserve(target: string, uses: string): Slot;
   /** Redeemed approvals and verdicts within the window. */
-  applies(): readonly Applied[];
+  applies(): readonly AppliedRecord[];
 }
 
 export function createLedger({ journal, clock }: { journal: Journal; clock: Clock }): Ledger {
   const intents = new Map<string, number[]>();
   const reserved = new Map<string, number>();
-  let applies: Applied[] = [];
+  let applies: AppliedRecord[] = [];
   let appliesWindowMs = RATE_WINDOW_MS;
   let seen = 0;
 
@@ -47,8 +40,8 @@ export function createLedger({ journal, clock }: { journal: Journal; clock: Cloc
       const times = intents.get(key) ?? [];
       times.push(event.at);
       intents.set(key, times);
-    } else if (event.type === 'ApprovalRedeemed') applies.push({ target, uses, at: event.at, verified: undefined });
-    else if (event.type === 'Verified') applies.push({ target, uses, at: event.at, verified: event.data['outcome'] as Applied['verified'] });
+    } else if (event.type === 'ApprovalRedeemed') applies.push({ target, uses, at: event.at });
+    else if (event.type === 'Verified') applies.push({ target, uses, at: event.at, verified: event.data['outcome'] as AppliedRecord['verified'] });
     else return;
     seen += 1;
     if (seen % SWEEP_EVERY === 0) sweep();

@@ -3,7 +3,7 @@ import { digestOf } from '#kernel/digest.ts';
 import { fail, succeed, type Failure, type Result } from '#kernel/failure.ts';
 import { toJson, type Json } from '#kernel/json.ts';
 import { needsFor } from '#policy/approval.ts';
-import { capacityCap } from '#policy/caps.ts';
+import { checkCapacity } from '#policy/caps.ts';
 import type { Item, Plan } from '#step-kit/index.ts';
 import type { PlanRecord, RunEvent } from '../model/events.ts';
 import type { RunState } from '../model/state.ts';
@@ -11,7 +11,7 @@ import { contextFor, limited, stepTimeoutMs } from './call.ts';
 import { offerOf, stateOf, writingOf, type Work, type Writing } from './work.ts';
 
 /** Cordum's dead-letter queue holds at most 10,000 entries; nothing that one approval covers is larger. */
-export const PLAN_ITEMS_MAX = 10_000;
+const PLAN_ITEMS_MAX = 10_000;
 /** The items and the input of a plan, as JSON text: what one event of the journal can hold, with room to spare. */
 const PLAN_CHARS_MAX = 6 * 1024 * 1024;
 /** What was left out, a sentence each; a step that has more to say puts the rest into one. */
@@ -107,6 +107,6 @@ function mistake(plan: Plan, capacityMax: number): Result<never> | undefined {
     keys.add(key);
   }
   if (plan.capacity === undefined || plan.items.length === 0) return undefined;
-  const { total, floor } = plan.capacity;
-  return capacityCap(plan.capacity, capacityMax) > 0 ? undefined : fail('refused', `${total} serve and ${floor} must be left, so not even one can be spared`);
+  const spare = checkCapacity(plan.capacity, 1, capacityMax);
+  return spare.allowed ? undefined : fail('refused', spare.because);
 }

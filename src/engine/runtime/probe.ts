@@ -1,11 +1,11 @@
 /** An intent without an outcome: finds whether its call landed, and puts it to a person when nobody can tell. */
 import { waitUntil } from '#kernel/clock.ts';
 import type { ProbeAnswer, WriteStep } from '#step-kit/index.ts';
-import type { ApprovalState, EffectState, RunState } from '../model/state.ts';
+import { approvalOf, type ApprovalState, type EffectState, type RunState } from '../model/state.ts';
 import { contextFor, limited, stepTimeoutMs } from './call.ts';
 import { recordOutcome } from './effect.ts';
 import { tidyText } from './plan.ts';
-import { approvalOf, approvedStep, stateOf, type Work } from './work.ts';
+import { approvedStep, stateOf, type Work } from './work.ts';
 
 /** Waits between probes, ms; the last one repeats until the lost call can no longer land. */
 const PROBE_AGAIN_MS = [0, 2_000, 5_000, 10_000, 20_000] as const;

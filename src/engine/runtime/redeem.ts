@@ -6,9 +6,9 @@ import { frozenAt } from '#policy/freeze.ts';
 import type { Item } from '#step-kit/index.ts';
 import { whatEnds } from '../model/decide-offers.ts';
 import type { RunEvent } from '../model/events.ts';
-import type { ApprovalState, RunState } from '../model/state.ts';
+import { approvalOf, type ApprovalState, type RunState } from '../model/state.ts';
 import { planFor, requestApproval } from './plan.ts';
-import { approvalOf, offerOf, stateOf, writingOf, type Work } from './work.ts';
+import { offerOf, stateOf, writingOf, type Work } from './work.ts';
 
 /** Differences that are named on the card; more than these are counted. */
 const MOVED_SHOWN_MAX = 10;
@@ -79,7 +79,7 @@ function approversOf(run: RunState, approval: string): string[] {
 }
 
 /** A sentence for each item that went, came or changed. */
-export function whatMoved(before: readonly Item[], after: readonly Item[]): string[] {
+function whatMoved(before: readonly Item[], after: readonly Item[]): string[] {
   const old = new Map(before.map((item) => [item.key, item]));
   const fresh = new Map(after.map((item) => [item.key, item]));
   const moved: string[] = [];

@@ -4,13 +4,14 @@
  * stale therefore never acts. Moves run beside the queue and come back to it with their outcome.
  */
 import { waitUntil } from '#kernel/clock.ts';
+import { shortDigest } from '#kernel/digest.ts';
 import type { Runbook } from '#language/runbook.ts';
 import { frozenAt, nextFreezeBoundary } from '#policy/freeze.ts';
 import { decide } from '../model/decide.ts';
 import type { Facts, Move } from '../model/move.ts';
 import { foldRun } from '../model/evolve.ts';
 import type { RunEvent } from '../model/events.ts';
-import type { RunState } from '../model/state.ts';
+import { hasUnknownEffect, isUnderWay, type RunState } from '../model/state.ts';
 import type { NewEvent, Recorded } from '../ports.ts';
 import type { Change, RunActor } from './actor.ts';
 import { indexOf } from './index-of.ts';
@@ -145,10 +146,9 @@ export function createRunActor(world: World, id: string, { onIdle, mayAct }: Sur
 
   /** Its runbook can no longer be read: nothing more is done, and what cannot be accounted for goes to a person. */
   const abandon = async (run: RunState): Promise<void> => {
-    const because = `revision ${run.revision.slice(0, 8)} of runbook ${run.runbook} can no longer be loaded`;
+    const because = `revision ${shortDigest(run.revision)} of runbook ${run.runbook} can no longer be loaded`;
     const open = [...run.effects.values()].filter((effect) => effect.status === 'intended');
-    const unknown = [...run.effects.values()].some((effect) => effect.status === 'unknown');
-    if (open.length === 0 && unknown) return;
+    if (open.length === 0 && hasUnknownEffect(run)) return;
     const events: RunEvent[] = open.map((effect) => ({ type: 'EffectUnknown', data: { key: effect.key, evidence: because } }));
     for (const { id: approval, status } of run.approvals.values()) if (status === 'pending' || status === 'approved') events.push({ type: 'ApprovalWithdrawn', data: { approval, because } });
     if (open.length === 0) events.push({ type: 'RunEnded', data: { status: 'failed', because } });
@@ -229,7 +229,7 @@ function provisional(stream: string, version: number, at: number, event: NewEven
 function holdClaims(world: World, run: RunState): void {
   if (run.ended !== undefined) return;
   for (const approval of run.approvals.values()) {
-    if (approval.status !== 'redeemed' || approval.verified !== undefined) continue;
+    if (!isUnderWay(approval)) continue;
     world.claims.take(run.target, approval.plan.items.map((item) => item.key), { run: run.id, approval: approval.id });
   }
 }

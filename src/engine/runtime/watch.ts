@@ -4,11 +4,11 @@ import type { AppliedItem, ItemEnd, UndoStep, VerifyAnswer, WriteStep } from '#s
 import type { Result } from '#kernel/failure.ts';
 import { effectsOf, wavesOf } from '../model/decide-apply.ts';
 import type { RunEvent } from '../model/events.ts';
-import type { ApprovalState, RunState } from '../model/state.ts';
+import { approvalOf, type ApprovalState, type RunState } from '../model/state.ts';
 import { countEnds, haltVerdict, type Ends } from '../model/waves.ts';
 import { contextFor, limited, stepTimeoutMs } from './call.ts';
 import { tidyText } from './plan.ts';
-import { appliedItems, approvalOf, approvedStep, stateOf, type Work } from './work.ts';
+import { appliedItems, approvedStep, stateOf, type Work } from './work.ts';
 
 /** Between two looks at items that have not ended, ms; the last one repeats until the deadline. */
 const LOOK_AGAIN_MS = [0, 500, 1_000, 2_000, 5_000] as const;

@@ -54,12 +54,6 @@ function invalid(message: string): { ok: false; failure: Failure } {
   return { ok: false, failure: { reason: 'invalid', message } };
 }
 
-export function approvalOf(run: RunState, id: string): ApprovalState {
-  const approval = run.approvals.get(id);
-  if (approval === undefined) throw new Error(`run ${run.id} has no approval ${id}`);
-  return approval;
-}
-
 export function offerOf(run: RunState, id: string): OfferState {
   const offer = run.offers.get(id);
   if (offer === undefined) throw new Error(`run ${run.id} has no offer ${id}`);
