@@ -11,6 +11,7 @@ import { createKillSwitch, type KillSwitch } from '#engine/runtime/kill-switch.t
 import { createLedger } from '#engine/runtime/ledger.ts';
 import { createRevisions } from '#engine/runtime/revisions.ts';
 import type { RunLink } from '#incidents/ports.ts';
+import { defaultInputs } from '#language/form.ts';
 import { incidentRunKey } from '#operations/runs.ts';
 import type { Policy } from '#policy/model.ts';
 import type { AnyStep } from '#step-kit/index.ts';
@@ -77,8 +78,4 @@ export function linkRuns(engine: Engine, runbooks: RunbookLibrary): RunLink {
       });
     },
   };
-}
-
-function defaultInputs(fields: readonly { readonly name: string; readonly default?: string | number | boolean | readonly string[] }[]): Record<string, string | number | boolean | readonly string[]> {
-  return Object.fromEntries(fields.flatMap((field) => (field.default === undefined ? [] : [[field.name, field.default] as const])));
 }

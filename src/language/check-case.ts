@@ -1,7 +1,8 @@
 import { canonicalJson } from '#kernel/digest.ts';
-import { type Json, type JsonObject, toJson } from '#kernel/json.ts';
+import { type JsonObject, toJson } from '#kernel/json.ts';
 import type { OfferExpectation, RunbookCase } from './case-shape.ts';
 import { type Diagnosis, evaluateFindings, evaluateHalt, evaluateOffer } from './diagnose.ts';
+import { defaultInputs, fillIn, formOf } from './form.ts';
 import type { InputField, OfferRule, Runbook } from './runbook.ts';
 import type { Scope } from './template.ts';
 import { waveSizes } from './waves.ts';
@@ -39,12 +40,10 @@ export function checkCase(runbook: Runbook, given: RunbookCase, reached: Reached
 }
 
 function scopeOf(runbook: Runbook, given: RunbookCase): Scope {
-  const inputs: Record<string, Json> = {};
-  for (const input of runbook.inputs) if (input.default !== undefined) inputs[input.name] = input.default;
   const { alert } = given;
   return {
     alert: { firing: !alert.resolved, resolved: alert.resolved, labels: alert.labels, annotations: alert.annotations, startsAt: alert.startsAt },
-    inputs: { ...inputs, ...(given.inputs as JsonObject) },
+    inputs: { ...defaultInputs(runbook.inputs), ...(given.inputs as JsonObject) },
     target: given.target,
     steps: given.steps as JsonObject,
   };
@@ -121,11 +120,11 @@ function offerFailures(offer: OfferRule, expected: OfferExpectation, scope: Scop
 /** An offer with a form has no input before the form is filled in, so it is looked at only with `inputs`. */
 function inputFailures(offer: OfferRule, expected: OfferExpectation, scope: Scope): string[] {
   if (offer.inputs.length > 0 && expected.inputs === undefined) return expected.with === undefined ? [] : ['it has a form: say under "inputs" how it is filled in'];
-  const given = (expected.inputs ?? {}) as JsonObject;
-  const wrong = formProblems(offer, given, scope);
-  if (wrong.length > 0) return wrong;
-  const defaults = Object.fromEntries(offer.inputs.flatMap((input) => (input.default === undefined ? [] : [[input.name, input.default]])));
-  const inputs = { ...(scope['inputs'] as JsonObject), ...defaults, ...given };
+  const untold = offer.inputs.flatMap((input) => whyUntold(input, scope));
+  if (untold.length > 0) return untold;
+  const filled = fillIn(formOf(offer.inputs, scope), (expected.inputs ?? {}) as JsonObject);
+  if (!filled.ok) return [`input ${filled.field}: ${filled.message}`];
+  const inputs = { ...(scope['inputs'] as JsonObject), ...filled.inputs };
   const value = offer.with.evaluate({ ...scope, inputs });
   if (!value.ok) return [value.because];
   const failures = refusal(offer.uses.input.safeParse(value.value)).map((why) => `its step refuses the input: ${why}`);
@@ -136,34 +135,10 @@ function inputFailures(offer: OfferRule, expected: OfferExpectation, scope: Scop
   return failures;
 }
 
-/** A form as a person could have filled it in; the operations refuse any other before an expression sees it. */
-function formProblems(offer: OfferRule, given: JsonObject, scope: Scope): string[] {
-  const stray = Object.keys(given).filter((name) => !offer.inputs.some((input) => input.name === name));
-  const problems = stray.map((name) => `there is no input "${name}"`);
-  for (const input of offer.inputs) {
-    const value = Object.hasOwn(given, input.name) ? given[input.name] : input.default;
-    if (value === undefined) {
-      if (input.required) problems.push(`input ${input.name}: a value is needed`);
-    } else if (!isOfType(input, value)) problems.push(`input ${input.name}: expected a value of type ${input.type}`);
-    else problems.push(...strayChoices(input, value, scope));
-  }
-  return problems;
-}
-
-function isOfType(input: InputField, value: Json): boolean {
-  if (input.type === 'list') return Array.isArray(value) && (value as readonly Json[]).every((each) => typeof each === 'string');
-  if (input.type === 'int') return Number.isSafeInteger(value);
-  return typeof value === ({ string: 'string', double: 'number', bool: 'boolean' } as const)[input.type];
-}
-
-function strayChoices(input: InputField, value: Json, scope: Scope): string[] {
-  const { options } = input;
-  const known = options === undefined || !('evaluate' in options) ? options : options.evaluate(scope);
-  if (known === undefined) return [];
-  if ('ok' in known && !known.ok) return [`input ${input.name}: its options: ${known.because}`];
-  const choices = ('ok' in known ? known.value : known) as readonly Json[];
-  const stray = (Array.isArray(value) ? (value as readonly Json[]) : [value]).filter((each) => !choices.includes(each));
-  return stray.map((each) => `input ${input.name}: "${String(each)}" is none of its options`);
+/** To a person choices that cannot be told are none; the author of a case wants to know why. */
+function whyUntold({ name, options }: InputField, scope: Scope): string[] {
+  const told = options !== undefined && 'evaluate' in options ? options.evaluate(scope) : undefined;
+  return told?.ok === false ? [`input ${name}: its options: ${told.because}`] : [];
 }
 
 function doneFailures(runbook: Runbook, given: RunbookCase, scope: Scope): string[] {

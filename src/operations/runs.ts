@@ -6,12 +6,12 @@ import type { AlertFacts, RunTrigger } from '#engine/model/events.ts';
 import type { RunState } from '#engine/model/state.ts';
 import { inputViews, offerView, runView, summaryOf } from '#engine/model/view.ts';
 import type { OfferView, RunSummary, RunView } from '#engine/model/views.ts';
+import { fillIn, type FormField } from '#language/form.ts';
 import type { Runbook } from '#language/runbook.ts';
 import { mayCancel, maySettle, mayStart } from '#policy/access.ts';
 import type { Principal } from '#policy/model.ts';
 import { permitted, refuse, type Refused } from './access.ts';
 import type { Context } from './context.ts';
-import { checkInputs } from './inputs.ts';
 import type { Answer, StartRun } from './operations.ts';
 import { reasonText } from './reason.ts';
 
@@ -39,6 +39,11 @@ export async function startRun(ctx: Context, principal: Principal, request: Star
   });
   if (!started.ok) return refuse('conflict', started.conflict);
   return summary(ctx, started.runId);
+}
+
+function checkInputs(fields: readonly FormField[], given: JsonObject): Answer<JsonObject> {
+  const filled = fillIn(fields, given);
+  return filled.ok ? { ok: true, value: filled.inputs } : refuse('invalid', filled.message, `inputs.${filled.field}`);
 }
 
 function plainOptions(options: Runbook['inputs'][number]['options']): readonly string[] | null {

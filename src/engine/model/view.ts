@@ -1,5 +1,6 @@
 /** Views of a run: what the API, the console and Slack show. */
 import { isoTime } from '#kernel/clock.ts';
+import { formOf } from '#language/form.ts';
 import type { OfferRule, Runbook } from '#language/runbook.ts';
 import { effectsOf } from './decide-apply.ts';
 import { statusOf } from './decide-end.ts';
@@ -96,21 +97,7 @@ function progressOf(effects: readonly EffectState[], approval: ApprovalState | u
 
 /** The fields of an offer's form, with choices that come from evidence worked out. */
 export function inputViews(run: RunState, rule: OfferRule): InputFieldView[] {
-  return rule.inputs.map((field) => ({
-    name: field.name,
-    type: field.type,
-    title: field.title,
-    required: field.required,
-    default: field.default ?? null,
-    options: optionsOf(run, field.options),
-  }));
-}
-
-function optionsOf(run: RunState, options: OfferRule['inputs'][number]['options']): readonly string[] | null {
-  if (options === undefined) return null;
-  if (!('evaluate' in options)) return options;
-  const value = options.evaluate(scopeOf(run));
-  return value.ok && Array.isArray(value.value) ? value.value.filter((option) => typeof option === 'string') : [];
+  return formOf(rule.inputs, scopeOf(run));
 }
 
 export function planView(plan: PlanRecord): PlanView {

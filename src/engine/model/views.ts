@@ -1,6 +1,7 @@
 /** The shapes that the API, the console, the CLI and Slack show. Projections of the journal; times are ISO 8601. */
 import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
+import type { FormField } from '#language/form.ts';
 import type { Tier } from '#step-kit/index.ts';
 import type { AlertFacts, FindingRecord, Needs, RunTrigger, WaveCount } from './events.ts';
 
@@ -87,14 +88,7 @@ export interface OfferView {
   readonly verified: { readonly outcome: 'passed' | 'failed' | 'unknown'; readonly say: string } | null;
 }
 
-export interface InputFieldView {
-  readonly name: string;
-  readonly type: 'string' | 'int' | 'double' | 'bool' | 'list';
-  readonly title: string;
-  readonly required: boolean;
-  readonly default: Json;
-  readonly options: readonly string[] | null;
-}
+export interface InputFieldView extends FormField {}
 
 export interface PlanView {
   readonly summary: string;

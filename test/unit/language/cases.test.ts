@@ -68,9 +68,10 @@ describe('a case that expects something else fails with the difference', () => {
     ['offers: { retry: { open: true, waves: { items: 3, sizes: [3] } } }', /expected waves of 3, got 1, 2/],
     ['offers: { retry: { open: true, halt: [{ wave: { size: 10, returned: 9 }, halted: false }] } }', /does not halt/],
     ['offers: { drop: { open: true, with: { entries: [] } } }', /it has a form: say under "inputs"/],
-    ['offers: { drop: { open: true, inputs: { jobs: 5 } } }', /input jobs: expected a value of type list/],
-    ['offers: { drop: { open: true, inputs: {} } }', /input jobs: a value is needed/],
-    ['offers: { drop: { open: true, inputs: { jobs: [j9] } } }', /input jobs: "j9" is none of its options/],
+    ['offers: { drop: { open: true, inputs: { jobs: 5 } } }', /input jobs: "jobs" must be a list of texts/],
+    ['offers: { drop: { open: true, inputs: {} } }', /input jobs: "jobs" is required/],
+    ['offers: { drop: { open: true, inputs: { jobs: [j9] } } }', /input jobs: "j9" is not one of the choices of "jobs"/],
+    ['offers: { drop: { open: true, inputs: { jobs: [] } } }', /input jobs: "jobs" needs at least one choice/],
     ['done: true', /expected done to be true/],
   ])('%s', (expectation, message) => {
     expect(failures(expectation).join('\n')).toMatch(message);

@@ -1,15 +1,56 @@
-/** The inputs that a person or a script gives for a run or for an offer, checked against the runbook's fields. */
+/**
+ * The inputs that somebody gives for a run or for an offer. A case of a runbook is held to the same rules as a person, so that
+ * it cannot fill in a form in a way that nobody could.
+ */
 import type { Json, JsonObject } from '#kernel/json.ts';
 import { redactJson } from '#kernel/redact.ts';
-import type { InputFieldView } from '#engine/model/views.ts';
-import type { Answer, Problem } from './operations.ts';
+import type { InputField } from './runbook.ts';
+import type { Scope } from './template.ts';
 
 /** One text value, characters; longer ones are a paste gone wrong or an attack. */
 const TEXT_CHARS_MAX = 10_000;
 const LIST_MAX = 10_000;
 
+/** An input as a form shows it: its choices are worked out. */
+export interface FormField {
+  readonly name: string;
+  readonly type: InputField['type'];
+  readonly title: string;
+  readonly required: boolean;
+  /** Null when there is none. */
+  readonly default: Json;
+  /** The choices; null when any value will do. */
+  readonly options: readonly string[] | null;
+}
+
+export type FilledIn = { readonly ok: true; readonly inputs: JsonObject } | { readonly ok: false; readonly field: string; readonly message: string };
+
+/** Choices that cannot be told are none: then nothing can be chosen. */
+export function formOf(fields: readonly InputField[], scope: Scope): FormField[] {
+  return fields.map((field) => ({
+    name: field.name,
+    type: field.type,
+    title: field.title,
+    required: field.required,
+    default: field.default ?? null,
+    options: optionsOf(field.options, scope),
+  }));
+}
+
+function optionsOf(options: InputField['options'], scope: Scope): readonly string[] | null {
+  if (options === undefined) return null;
+  if (!('evaluate' in options)) return options;
+  const told = options.evaluate(scope);
+  return told.ok && Array.isArray(told.value) ? told.value.filter((option) => typeof option === 'string') : [];
+}
+
+/** What holds where nothing is given. */
+export function defaultInputs(fields: readonly InputField[]): JsonObject {
+  return Object.fromEntries(fields.flatMap((field) => (field.default === undefined ? [] : [[field.name, field.default]])));
+}
+
 /** Fills in defaults, turns texts of a form or a command line into numbers and booleans, and refuses everything else. */
-export function checkInputs(fields: readonly InputFieldView[], given: JsonObject): Answer<JsonObject> {
+export function fillIn(fields: readonly FormField[], given: JsonObject): FilledIn {
   const known = new Map(fields.map((field) => [field.name, field]));
   const stray = Object.keys(given).find((name) => !known.has(name));
   if (stray !== undefined) return refuse(stray, `there is no input "${stray}"; the inputs are: ${[...known.keys()].join(', ') || 'none'}`);
@@ -28,10 +69,10 @@ export function checkInputs(fields: readonly InputFieldView[], given: JsonObject
     if (field.required && Array.isArray(value) && value.length === 0) return refuse(field.name, `"${field.title}" needs at least one choice`);
     inputs[field.name] = value;
   }
-  return { ok: true, value: inputs };
+  return { ok: true, inputs };
 }
 
-const EXPECTED: Readonly<Record<InputFieldView['type'], string>> = {
+const EXPECTED: Readonly<Record<InputField['type'], string>> = {
   string: `text of at most ${TEXT_CHARS_MAX} characters`,
   int: 'a whole number',
   double: 'a number',
@@ -39,7 +80,7 @@ const EXPECTED: Readonly<Record<InputFieldView['type'], string>> = {
   list: 'a list of texts',
 };
 
-function convert(field: InputFieldView, raw: Json): Json | undefined {
+function convert(field: FormField, raw: Json): Json | undefined {
   switch (field.type) {
     case 'string':
       return typeof raw === 'string' && raw.length <= TEXT_CHARS_MAX ? raw : undefined;
@@ -76,7 +117,7 @@ function holdsSecret(value: Json): boolean {
   return JSON.stringify(redactJson(value)) !== JSON.stringify(value);
 }
 
-function outsideOptions(field: InputFieldView, value: Json): string | undefined {
+function outsideOptions(field: FormField, value: Json): string | undefined {
   if (field.options === null) return undefined;
   const options = new Set(field.options);
   const chosen = Array.isArray(value) ? value : [value];
@@ -84,6 +125,6 @@ function outsideOptions(field: InputFieldView, value: Json): string | undefined 
   return outside === undefined ? undefined : String(outside);
 }
 
-function refuse(field: string, message: string): { readonly ok: false; readonly problem: Problem } {
-  return { ok: false, problem: { code: 'invalid', message, field: `inputs.${field}` } };
+function refuse(field: string, message: string): FilledIn {
+  return { ok: false, field, message };
 }
