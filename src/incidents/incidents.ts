@@ -12,7 +12,7 @@ import { closeByPerson } from './closing.ts';
 import { decideGone, decideGroup, type GroupPart, type Outcome } from './decide.ts';
 import type { IncidentEvent } from './events.ts';
 import { createFollowUp } from './follow-up.ts';
-import { partsOf, type Routing } from './intake.ts';
+import { boundedEnds, partsOf, type Routing } from './intake.ts';
 import { createLanes, type Decision } from './lanes.ts';
 import { createLedger } from './ledger.ts';
 import { createListing, type Listing } from './listing.ts';
@@ -82,7 +82,7 @@ export function createIncidents(parts: IncidentParts): Incidents {
   return {
     ...createListing(journal, ledger),
     async receive(notification) {
-      const outcomes = await Promise.all(partsOf(notification, parts).map(receivePart));
+      const outcomes = await Promise.all(partsOf(boundedEnds(notification, clock.now()), parts).map(receivePart));
       return {
         accepted: notification.alerts.length,
         duplicates: outcomes.reduce((sum, { duplicates }) => sum + duplicates, 0),

@@ -12,6 +12,16 @@ export interface Routing {
   runbookFor(labels: Labels): string | undefined;
 }
 
+/** Clocks differ by so much at the most, ms. What ends later than this has not ended: the end is taken to be now. */
+const SKEW_MAX_MS = 5 * 60_000;
+
+/** An end in the far future would make every later firing of its alert look stale, for ever and in silence. */
+export function boundedEnds(notification: Notification, now: number): Notification {
+  const future = ({ status, endsAt }: NotifiedAlert): boolean => status === 'resolved' && endsAt !== undefined && endsAt > now + SKEW_MAX_MS;
+  if (!notification.alerts.some(future)) return notification;
+  return { ...notification, alerts: notification.alerts.map((alert) => (future(alert) ? { ...alert, endsAt: Math.max(now, alert.startsAt) } : alert)) };
+}
+
 /** Parts of one family come in the order in which they must be decided. */
 export function partsOf(notification: Notification, routing: Routing): readonly GroupPart[] {
   const groupLabels = inertLabels(notification.groupLabels);

@@ -39,8 +39,10 @@ export function createKnownEnds(journal: Journal): KnownEnds {
     if (ended !== undefined && ended.size > ENDED_MAX) ended = undefined;
   }
 
-  function neverEnded(target: string, fingerprint: string): boolean {
-    return ended !== undefined && (ended.size === 0 || !ended.has(alertId(target, fingerprint)));
+  function inMemory(target: string, fingerprint: string): EndSummary | undefined {
+    const known = ends.get(keyOf(target, fingerprint));
+    if (known !== undefined || ended === undefined) return known;
+    return ended.size === 0 || !ended.has(alertId(target, fingerprint)) ? NO_END : undefined;
   }
 
   async function read(target: string, fingerprint: string): Promise<EndSummary> {
@@ -66,14 +68,14 @@ export function createKnownEnds(journal: Journal): KnownEnds {
     cached(target, fingerprints) {
       const out = new Map<string, EndSummary>();
       for (const fingerprint of fingerprints) {
-        const known = ends.get(keyOf(target, fingerprint)) ?? (neverEnded(target, fingerprint) ? NO_END : undefined);
+        const known = inMemory(target, fingerprint);
         if (known === undefined) return undefined;
         out.set(fingerprint, known);
       }
       return out;
     },
     async load(target, fingerprints) {
-      const known = await Promise.all(fingerprints.map((fingerprint) => ends.get(keyOf(target, fingerprint)) ?? read(target, fingerprint)));
+      const known = await Promise.all(fingerprints.map(async (fingerprint) => inMemory(target, fingerprint) ?? read(target, fingerprint)));
       return new Map(fingerprints.map((fingerprint, i) => [fingerprint, known[i] ?? NO_END]));
     },
     set(target, fingerprint, end) {

@@ -207,3 +207,15 @@ describe('a lost resolve', () => {
     expect((await view())?.status).toBe('open');
   });
 });
+
+describe('a resolve that claims an end in the far future', () => {
+  it('does not make the next firing of its alert look stale', async () => {
+    const { incidents, clock, view } = await opened();
+    await incidents.receive(notification([resolved('aa', at(0), Date.UTC(9999, 11, 31))]));
+    await quiesce();
+    expect((await view())?.status).toBe('closed');
+    await clock.advanceTo(at(20));
+    const receipt = await incidents.receive(notification([firing('aa', at(19))]));
+    expect(receipt).toMatchObject({ accepted: 1, duplicates: 0 });
+  });
+});
