@@ -66,7 +66,7 @@ async function measureIdle(starts: number, say: BenchOptions['say']): Promise<{ 
   const bare: Start[] = [];
   for (let i = 1; i <= starts; i += 1) {
     const port = await freePort();
-    bare.push(await measureStart('bench/processes/bare-server.ts', [String(port)], port));
+    bare.push(await measureStart('bench/processes/bare-server.js', [String(port)], port));
     bot.push(await inFolder(async (folder) => measureStart('src/main.ts', ['--config', await writeBot(folder, { port })], port)));
     say(`memory, start ${i}/${starts}: the bot ${short(bot.at(-1)?.startMs ?? Number.NaN)} ms, ${short(bot.at(-1)?.rssMb ?? Number.NaN)} MB; bare ${short(bare.at(-1)?.startMs ?? Number.NaN)} ms`);
   }

@@ -9,7 +9,7 @@ export async function benchSteps({ quick, say }: BenchOptions): Promise<Report> 
     { runs: quick ? 40 : 200, atOnce: 1 },
     { runs: quick ? 200 : 1_000, atOnce: 16 },
   ];
-  const rounds = quick ? 1 : 5;
+  const rounds = quick ? 1 : 3;
   const measured = series.map((): StepsResult[] => []);
   for (let round = 1; round <= rounds; round += 1) {
     for (const [i, input] of series.entries()) {

@@ -41,7 +41,7 @@ const RUNS = bot('the bot, runs too', 'runs');
 const SUBJECTS = [ONE_EACH, SHARED, STORM, RUNS];
 
 export async function benchWebhooks({ quick, say }: BenchOptions): Promise<Report> {
-  const rounds = quick ? 1 : 5;
+  const rounds = quick ? 1 : 3;
   const measured = new Map<string, LoadResult[]>();
   for (let round = 1; round <= rounds; round += 1) {
     for (const connections of CONNECTIONS) {
