@@ -6,6 +6,7 @@ import { silentLog } from '#kernel/log.ts';
 import { redact } from '#kernel/redact.ts';
 import type { ExitCode, LocalOptions } from './commands.ts';
 import type { Config } from '#config/config.ts';
+import { TIERS } from '#step-kit/index.ts';
 import { stepsByName } from './catalogue.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
 import { createTargets, type Targets } from './targets.ts';
@@ -60,8 +61,8 @@ async function runbooksOf({ runbooksDir }: Config): Promise<Finding[]> {
 
 async function policyOf({ policy, policyFile }: Config): Promise<Finding[]> {
   const what = `policy ${policyFile ?? '(none)'}`;
-  const missing = (['R1', 'R2', 'R3'] as const).filter((tier) => policy.tiers[tier] === undefined);
-  if (missing.length === 3) return [{ what, state: 'warn', say: 'it names no tier: the bot diagnoses, and nothing can be approved' }];
+  const missing = TIERS.filter((tier) => policy.tiers[tier] === undefined);
+  if (missing.length === TIERS.length) return [{ what, state: 'warn', say: 'it names no tier: the bot diagnoses, and nothing can be approved' }];
   if (missing.length > 0) return [{ what, state: 'warn', say: `it does not name ${missing.join(', ')}, so nothing of these can be approved${missing.includes('R3') ? ', and nobody can let writes happen again once the kill switch was on' : ''}` }];
   return [{ what, state: 'ok', say: 'all tiers have approvers' }];
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '#kernel/duration.ts';
+import { STEP_NAME } from '#step-kit/index.ts';
 
 /** The YAML of the policy file, as it is written. `policy.ts` makes a `Policy` of it. */
 
@@ -49,14 +50,12 @@ const rate = z.strictObject({
   perHour: count(1_000_000),
 });
 
-const stepName = /^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/;
-
 export const policyShape = z.strictObject({
   roles: z.record(z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, 'expected a role name of a-z, 0-9, - and _'), role).default({}),
   tiers: z.strictObject({ R1: tier.optional(), R2: tier.optional(), R3: tier.optional() }).default({}),
   limits: z
     .strictObject({
-      rates: z.record(z.string().regex(stepName, 'expected the name of a step, such as cordum.dlq.retry'), rate).default({}),
+      rates: z.record(z.string().regex(STEP_NAME, 'expected the name of a step, such as cordum.dlq.retry'), rate).default({}),
       capacityMax: count(1_000).optional(),
       breaker: z.strictObject({ failures: count(100), within: duration(WEEK_MS, '7d') }).optional(),
       loop: z.strictObject({ applies: count(100), within: duration(WEEK_MS, '7d') }).optional(),

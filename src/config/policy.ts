@@ -1,5 +1,5 @@
 import { didYouMean } from '#kernel/hints.ts';
-import type { Tier } from '#step-kit/index.ts';
+import { TIERS, type Tier } from '#step-kit/index.ts';
 import { DEFAULT_LIMITS } from '#policy/defaults.ts';
 import type { Limits, Policy, TierRule } from '#policy/model.ts';
 import { hasMembers } from '#policy/roles.ts';
@@ -14,7 +14,6 @@ const TIER_DEFAULTS: Readonly<Record<Tier, { readonly approvers: number; readonl
   R2: { approvers: 1, excludeRequester: true },
   R3: { approvers: 2, excludeRequester: true },
 };
-const TIERS: readonly Tier[] = ['R1', 'R2', 'R3'];
 
 /** Reads the text of a policy file. `credentialRoles` are roles that exist because API keys carry them. */
 export function loadPolicy(text: string, file: string, credentialRoles: ReadonlySet<string> = new Set()): LoadedPolicy {

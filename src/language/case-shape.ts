@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TIERS } from '#step-kit/index.ts';
 
 const texts = z.record(z.string(), z.string());
 const anything = z.record(z.string(), z.unknown());
@@ -7,7 +8,7 @@ const wave = z.strictObject({ index: z.int().default(0), size: z.int().default(0
 const offerExpectation = z.strictObject({
   open: z.boolean(),
   title: z.string().optional(),
-  tier: z.enum(['R1', 'R2', 'R3']).optional(),
+  tier: z.enum(TIERS).optional(),
   /** What the form was filled in with. */
   inputs: anything.optional(),
   /** These keys of the step's input must have these values. */

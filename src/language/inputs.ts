@@ -1,7 +1,6 @@
 import type { Json } from '#kernel/json.ts';
 import { type Compiling, compileAs } from './compile.ts';
 import type { Path } from './document.ts';
-import type { Names } from './expressions/check.ts';
 import { hasExpression } from './expressions/scan.ts';
 import { STRING, listOf } from './expressions/types.ts';
 import { readShape } from './read-shape.ts';
@@ -9,7 +8,7 @@ import type { InputField } from './runbook.ts';
 import { inputShape } from './shape.ts';
 
 /** Reads `inputs:` of a run or of an offer. Options may be computed from evidence, so the names are those of that place. */
-export function readInputs(values: readonly Json[], path: Path, within: Compiling, names: () => Names, taken: readonly string[] = []): InputField[] {
+export function readInputs(values: readonly Json[], path: Path, within: Compiling, taken: readonly string[] = []): InputField[] {
   const { source, problems } = within;
   const fields: InputField[] = [];
   const known = new Set(taken);
@@ -19,7 +18,7 @@ export function readInputs(values: readonly Json[], path: Path, within: Compilin
     if (shape === undefined) continue;
     if (known.has(shape.name)) problems.add(source.offsetOf([...at, 'name']), 'duplicate-id', `there is already an input "${shape.name}"`);
     known.add(shape.name);
-    const options = shape.options === undefined ? undefined : typeof shape.options === 'string' ? readOptions([...at, 'options'], shape.options, { ...within, names: names() }) : shape.options;
+    const options = shape.options === undefined ? undefined : typeof shape.options === 'string' ? readOptions([...at, 'options'], shape.options, within) : shape.options;
     if (options !== undefined && shape.type !== 'string' && shape.type !== 'list') problems.add(source.offsetOf([...at, 'options']), 'bad-value', `options are for inputs of type string or list, not ${shape.type}`);
     if (shape.default !== undefined) checkDefault(shape.type, shape.default, options, [...at, 'default'], within);
     fields.push({

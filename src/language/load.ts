@@ -32,7 +32,7 @@ export function loadRunbook({ file, text, steps }: { readonly file: string; read
   if (top === undefined) return { diagnostics: problems.sorted() };
   const base: Compiling = { source, problems, names: namesOf([], new Map()) };
 
-  const inputs = readInputs(top.inputs as readonly Json[], ['inputs'], base, () => base.names);
+  const inputs = readInputs(top.inputs as readonly Json[], ['inputs'], base);
   const { nodes, outputs } = readSteps(top.steps as readonly Json[], ['steps'], base, inputs, steps);
   const within: Compiling = { ...base, names: namesOf(inputs, outputs) };
   const offers = readOffers(top.offers as readonly Json[], ['offers'], within, inputs, steps);

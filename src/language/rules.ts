@@ -1,6 +1,6 @@
 import { didYouMean } from '#kernel/hints.ts';
 import type { Json } from '#kernel/json.ts';
-import { type AnyStep, type Tier, isWrite } from '#step-kit/index.ts';
+import { type AnyStep, TIERS, isWrite } from '#step-kit/index.ts';
 import { type Compiling, compileAs } from './compile.ts';
 import type { Path } from './document.ts';
 import { BOOL, STRING } from './expressions/types.ts';
@@ -11,8 +11,6 @@ import type { FindingRule, InputField, OfferRule } from './runbook.ts';
 import { findingShape, offerShape } from './shape.ts';
 import { type Steps, findStep } from './steps.ts';
 import { compileWith } from './with.ts';
-
-const TIERS: readonly Tier[] = ['R1', 'R2', 'R3'];
 
 export function readFindings(values: readonly Json[], path: Path, within: Compiling, offers: ReadonlySet<string>): FindingRule[] {
   const rules: FindingRule[] = [];
@@ -52,7 +50,7 @@ function readOffer(value: Json, at: Path, within: Compiling, inputs: readonly In
   const { source, problems } = within;
   const shape = readShape(offerShape, value, at, source, problems, { title: '-', if: '${{ true }}' });
   if (shape === undefined) return undefined;
-  const own = readInputs(shape.inputs as readonly Json[], [...at, 'inputs'], within, () => within.names, inputs.map((input) => input.name));
+  const own = readInputs(shape.inputs as readonly Json[], [...at, 'inputs'], within, inputs.map((input) => input.name));
   // The condition and the title are read before the form is filled in, the rest after it.
   const late = { ...within, names: namesOf([...inputs, ...own], within.names.steps) };
   const title = compileAs([...at, 'title'], shape.title, STRING, '"title"', within).template;

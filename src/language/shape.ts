@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '#kernel/duration.ts';
+import { TIERS } from '#step-kit/index.ts';
 
 const MAX_STEPS = 100;
 const MAX_RULES = 100;
@@ -69,7 +70,7 @@ export const offerShape = z.strictObject({
   uses: z.string().min(1, 'expected the name of a write step'),
   with: z.record(z.string(), z.unknown()).default({}),
   inputs: z.array(z.unknown()).max(20).default([]),
-  tier: z.enum(['R1', 'R2', 'R3']).optional(),
+  tier: z.enum(TIERS).optional(),
   waves: wavesShape.default({ ...DEFAULT_WAVES }),
 });
 

@@ -10,6 +10,7 @@ import { fillIn, type FormField } from '#language/form.ts';
 import type { Runbook } from '#language/runbook.ts';
 import { mayCancel, maySettle, mayStart } from '#policy/access.ts';
 import type { Principal } from '#policy/model.ts';
+import type { Tier } from '#step-kit/index.ts';
 import { permitted, refuse, type Refused } from './access.ts';
 import type { Context } from './context.ts';
 import type { Answer, StartRun } from './operations.ts';
@@ -118,7 +119,7 @@ export async function settleEffect(ctx: Context, principal: Principal, runId: st
   return result.ok ? { ok: true, value: runView(result.run, read.runbook) } : result.refused;
 }
 
-function tierOf(run: RunState, approvalId: string): 'R1' | 'R2' | 'R3' {
+function tierOf(run: RunState, approvalId: string): Tier {
   return run.approvals.get(approvalId)?.tier ?? 'R3';
 }
 

@@ -5,6 +5,8 @@
 import { z } from 'zod';
 import type { ApprovalView, EffectView, IncidentView, OfferView, PlanView, RunSummary, RunView, StepView, TimelineEntry } from '#engine/model/views.ts';
 import { APPROVAL_STATUSES, EFFECT_STATUSES, OFFER_STATUSES, RUN_STATUSES, STEP_STATUSES } from '#engine/model/views.ts';
+import { TRIGGER_KINDS } from '#engine/model/events.ts';
+import { TIERS } from '#step-kit/index.ts';
 import { FAILURE_REASONS } from '#kernel/failure.ts';
 import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
@@ -14,7 +16,7 @@ const JsonValue: z.ZodType<Json> = z.unknown().transform((value) => value as Jso
 const JsonRecord: z.ZodType<JsonObject> = z.record(z.string(), JsonValue);
 const Time = z.string().meta({ description: 'ISO 8601, UTC.' });
 const Labels = z.record(z.string(), z.string());
-const TierName = z.enum(['R1', 'R2', 'R3']);
+const TierName = z.enum(TIERS);
 
 export const FailureShape: z.ZodType<Failure> = z
   .object({ reason: z.enum(FAILURE_REASONS), message: z.string(), landed: z.enum(['no', 'maybe']).exactOptional() })
@@ -96,7 +98,7 @@ const runSummary = {
   target: z.string(),
   status: z.enum(RUN_STATUSES),
   because: z.string().nullable(),
-  trigger: z.object({ kind: z.enum(['alert', 'api', 'slack', 'console', 'cli', 'schedule']), requester: z.string() }),
+  trigger: z.object({ kind: z.enum(TRIGGER_KINDS), requester: z.string() }),
   dryRun: z.boolean(),
   startedAt: Time,
   endedAt: Time.nullable(),

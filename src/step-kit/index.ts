@@ -8,7 +8,7 @@ export { z } from 'zod';
 export { succeed, fail, isTransient } from '#kernel/failure.ts';
 export type { Failure, FailureReason, Result } from '#kernel/failure.ts';
 export type { Json, JsonObject } from '#kernel/json.ts';
-export { defineRead, defineWrite, isWrite } from './step.ts';
+export { defineRead, defineWrite, isWrite, STEP_NAME, TIERS } from './step.ts';
 export type { AnyStep, ReadStep, WriteStep, StepExample, Tier } from './step.ts';
 export { defineSystem } from './context.ts';
 export type { ApplyContext, PlanContext, ProbeContext, StepContext, SystemToken } from './context.ts';

@@ -4,8 +4,9 @@ import type { JsonObject } from '#kernel/json.ts';
 import type { ApplyContext, PlanContext, ProbeContext, StepContext } from './context.ts';
 import type { AppliedItem, Item, Plan, ProbeAnswer, UndoStep, VerifyAnswer } from './plan.ts';
 
-/** R0 reads; R1 reversible and small; R2 scale down, bulk, delete; R3 restore, delete data, fail over. */
-export type Tier = 'R1' | 'R2' | 'R3';
+/** Of writes, from the least harm to the most: R1 reversible and small; R2 scale down, bulk, delete; R3 restore, delete data, fail over. */
+export const TIERS = ['R1', 'R2', 'R3'] as const;
+export type Tier = (typeof TIERS)[number];
 
 /** `system.noun.verb`, in lower case. */
 export const STEP_NAME = /^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/;

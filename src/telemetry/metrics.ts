@@ -1,5 +1,6 @@
 /** The bot's own metrics. Names, labels and help stand in one table, which docs/metrics.md shows and a test compares. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { TRIGGER_KINDS } from '#engine/model/events.ts';
 import type { Journal, Recorded } from '#engine/ports.ts';
 import { FAILURE_REASONS } from '#kernel/failure.ts';
 
@@ -110,7 +111,7 @@ function countEvents(counter: (name: keyof typeof METRICS) => Counter, killSwitc
   const approvals = counter('runbook_bot_approvals_total');
   const effects = counter('runbook_bot_effects_total');
   const verified = counter('runbook_bot_verified_total');
-  for (const trigger of ['alert', 'api', 'slack', 'console', 'cli', 'schedule']) started.inc({ trigger }, 0);
+  for (const trigger of TRIGGER_KINDS) started.inc({ trigger }, 0);
   for (const status of ['succeeded', 'failed', 'cancelled']) ended.inc({ status }, 0);
   for (const status of Object.values(APPROVAL_EVENTS)) approvals.inc({ status }, 0);
   for (const outcome of Object.values(EFFECT_EVENTS)) if (outcome !== 'failed') effects.inc({ outcome, reason: 'none' }, 0);

@@ -6,8 +6,10 @@ import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { Capacity, Item, ItemEnd, Tier } from '#step-kit/index.ts';
 
+export const TRIGGER_KINDS = ['alert', 'api', 'slack', 'console', 'cli', 'schedule'] as const;
+
 export interface RunTrigger {
-  readonly kind: 'alert' | 'api' | 'slack' | 'console' | 'cli' | 'schedule';
+  readonly kind: (typeof TRIGGER_KINDS)[number];
   /** The principal on whose behalf it runs; for an alert `alertmanager`. */
   readonly requester: string;
 }

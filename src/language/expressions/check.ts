@@ -132,14 +132,17 @@ class Checker implements Checking {
         return UNKNOWN;
       case 'map':
         return type.of;
-      case 'record': {
-        const known = type.fields.get(field);
-        if (known === undefined) return this.mistake(node, 'unknown-field', `there is no field "${field}" in ${typeName(type)}`, didYouMean(field, type.fields.keys()), nameStart);
-        return known.optional ? nullable(known.type) : known.type;
-      }
+      case 'record':
+        return this.#member(node, type, field, nameStart);
       default:
         return this.mistake(node, 'unknown-field', `a ${typeName(type)} has no field "${field}"`, type.kind === 'list' ? 'use .exists(x, …), .filter(x, …), .map(x, …), .size() or [0]' : undefined, nameStart);
     }
+  }
+
+  #member(node: Node, type: CelType & { kind: 'record' }, name: string, start = node.start): CelType {
+    const known = type.fields.get(name);
+    if (known === undefined) return this.mistake(node, 'unknown-field', `there is no field "${name}" in ${typeName(type)}`, didYouMean(name, type.fields.keys()), start);
+    return known.optional ? nullable(known.type) : known.type;
   }
 
   #step(node: Node, id: string): CelType | undefined {
@@ -161,15 +164,8 @@ class Checker implements Checking {
   }
 
   #index(node: Node, target: Node, index: Node, variables: Variables): CelType {
-    if (index.op === 'value' && typeof index.args === 'string') {
-      const type = present(this.check(target, variables));
-      if (type.kind === 'record') {
-        const known = type.fields.get(index.args);
-        if (known === undefined) return this.mistake(index, 'unknown-field', `there is no field "${index.args}" in ${typeName(type)}`, didYouMean(index.args, type.fields.keys()));
-        return known.optional ? nullable(known.type) : known.type;
-      }
-    }
     const type = present(this.check(target, variables));
+    if (type.kind === 'record' && index.op === 'value' && typeof index.args === 'string') return this.#member(index, type, index.args);
     const key = present(this.check(index, variables));
     if (type.kind === 'unknown') return UNKNOWN;
     if (type.kind === 'list') return key.kind === 'int' || key.kind === 'unknown' ? type.of : this.mistake(index, 'type-mismatch', `a list is indexed by an int, got ${typeName(key)}`);

@@ -38,6 +38,10 @@ describe('a misspelt name is an error before the run', () => {
     expect(messages(text).join('\n')).toMatch(message);
   });
 
+  it('is told once, also before an index', () => {
+    expect(messages('nowhere["x"]')).toHaveLength(1);
+  });
+
   it('reports every mistake of an expression, not only the first', () => {
     expect(messages('steps.entries.output.itms.size() > 0 || alert.label.pod == "x" || wave.retuned > 1')).toHaveLength(3);
   });
