@@ -16,6 +16,7 @@ import { seedDlq } from '#systems/cordum/sandbox/seed.ts';
 import { createApp, type App } from './app.ts';
 import { createAlertStandIn } from './demo-alerts.ts';
 import { createNarrator } from './demo-narrator.ts';
+import { isRunbookFile } from './runbook-library.ts';
 import { osUser } from './os-user.ts';
 
 const DEAD_JOBS = 240;
@@ -125,7 +126,7 @@ async function writeFiles(settings: { dir: string; cordumUrl: string; cordumKey:
   const { dir } = settings;
   const file = join(dir, 'runbook-bot.yaml');
   await mkdir(join(dir, 'runbooks'), { recursive: true });
-  for (const name of (await readdir(RUNBOOKS)).filter((entry) => entry.endsWith('.yaml') && !entry.endsWith('.cases.yaml'))) {
+  for (const name of (await readdir(RUNBOOKS)).filter(isRunbookFile)) {
     const text = await readFile(new URL(name, RUNBOOKS), 'utf8');
     await writeFile(join(dir, 'runbooks', name), text.replace(/pause: \w+/g, `pause: ${PAUSE}`));
   }

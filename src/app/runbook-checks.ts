@@ -6,8 +6,7 @@ import { runCases } from '#language/cases.ts';
 import { formatDiagnostic, type Diagnostic } from '#language/diagnostic.ts';
 import { loadRunbook } from '#language/load.ts';
 import { stepsByName } from './catalogue.ts';
-
-const CASES = '.cases.yaml';
+import { CASES, isRunbookFile } from './runbook-library.ts';
 
 export async function lintRunbooks(path: string, { json, out, note }: LocalOptions): Promise<ExitCode> {
   const files = await runbookFiles(path);
@@ -71,5 +70,5 @@ async function runbookFiles(path: string): Promise<string[]> {
   if (facts?.isFile() === true) return [path];
   if (facts?.isDirectory() !== true) return [];
   const names = await readdir(path);
-  return names.filter((name) => name.endsWith('.yaml') && !name.endsWith(CASES)).toSorted().map((name) => join(path, name));
+  return names.filter(isRunbookFile).toSorted().map((name) => join(path, name));
 }

@@ -31,6 +31,13 @@ export interface RunbookLibrary extends Runbooks {
   diagnostics(): readonly Diagnostic[];
 }
 
+/** The ending of the file that holds the cases of a runbook. */
+export const CASES = '.cases.yaml';
+
+export function isRunbookFile(name: string): boolean {
+  return name.endsWith('.yaml') && !name.endsWith(CASES);
+}
+
 interface Kept {
   readonly stamp: string;
   readonly runbook: Runbook | undefined;
@@ -100,7 +107,7 @@ export function createRunbookLibrary(options: { readonly dir: string; readonly s
 }
 
 async function listFiles(dir: string): Promise<{ readonly path: string; readonly stamp: string }[]> {
-  const names = (await readdir(dir)).filter((name) => name.endsWith('.yaml') && !name.endsWith('.cases.yaml')).toSorted();
+  const names = (await readdir(dir)).filter(isRunbookFile).toSorted();
   const files: { path: string; stamp: string }[] = [];
   for (const name of names.slice(0, FILES_MAX)) {
     const path = join(dir, name);

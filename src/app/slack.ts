@@ -3,8 +3,8 @@ import type { Clock } from '#kernel/clock.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Config } from '#config/config.ts';
 import type { Journal } from '#engine/ports.ts';
-import type { GroupMembers } from '#operations/context.ts';
 import type { Operations } from '#operations/operations.ts';
+import type { SlackGroupMembers } from '#policy/roles.ts';
 import type { HttpPlugin } from '#surfaces/http/server.ts';
 
 export interface SlackSurface {
@@ -15,7 +15,7 @@ export interface SlackSurface {
 
 export interface SlackWiring {
   /** Members of the groups that the policy names. */
-  groupMembers(): Promise<GroupMembers>;
+  groupMembers(): Promise<SlackGroupMembers>;
   connect(operations: Operations): Promise<SlackSurface | undefined>;
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isLabels, type Labels } from '#kernel/labels.ts';
 
 /** The YAML of the configuration file, as it is written. `load.ts` makes a `Config` of it. */
 
@@ -27,11 +28,7 @@ function parseUrl(value: string): URL | undefined {
   return URL.canParse(value) ? new URL(value) : undefined;
 }
 
-/** Labels of an alert have names of their own; `z.record` would drop the one that is called __proto__. */
-const labels = z.custom<Readonly<Record<string, string>>>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every((entry) => typeof entry === 'string'),
-  'expected labels with their exact values, such as { cluster: prod }; put numbers in quotes',
-);
+const labels = z.custom<Labels>(isLabels, 'expected labels with their exact values, such as { cluster: prod }; put numbers in quotes');
 
 export const LISTEN = /^(?:\[(?<v6>[0-9A-Fa-f:.]+)\]|(?<host>[A-Za-z0-9._-]+)):(?<port>\d{1,5})$/;
 const listen = text.refine((value) => Number(LISTEN.exec(value)?.groups?.['port'] ?? Number.NaN) <= 65_535, 'expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080');

@@ -1,7 +1,8 @@
 /** An incident as the API, the console and Slack show it. Pure. */
 import type { AlertView, IncidentView } from '#engine/model/views.ts';
 import { isoTime } from '#kernel/clock.ts';
-import { cutText, labelOf, newLabels, type Labels } from '#kernel/labels.ts';
+import { labelOf, newLabels, type Labels } from '#kernel/labels.ts';
+import { cutText } from '#kernel/text.ts';
 import { UNMATCHED_TARGET, type IncidentState, type TrackedAlert } from './state.ts';
 
 const TITLE_MAX = 200;

@@ -5,6 +5,13 @@ export type Labels = Readonly<Record<string, string>>;
 const Inert = function () {} as unknown as new () => Record<string, string>;
 Inert.prototype = Object.freeze(Object.create(null));
 
+/** Whether a value from outside is a map of labels. A record schema would drop one that is called `__proto__`; this only looks. */
+export function isLabels(value: unknown): value is Labels {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  for (const entry of Object.values(value)) if (typeof entry !== 'string') return false;
+  return true;
+}
+
 /** No labels yet, to be filled: every name in it will be data. */
 export function newLabels(): Record<string, string> {
   return new Inert();
@@ -37,12 +44,4 @@ export function labelEntries(labels: Labels): readonly (readonly [string, string
   return Object.keys(labels)
     .toSorted()
     .map((name) => [name, labels[name] ?? ''] as const);
-}
-
-/** At most `length` UTF-16 units, never ending in half of a character; says with an ellipsis that it was longer. */
-export function cutText(text: string, length: number): string {
-  if (text.length <= length) return text;
-  const lastUnit = text.charCodeAt(length - 2);
-  const end = lastUnit >= 0xd800 && lastUnit <= 0xdbff ? length - 2 : length - 1;
-  return `${text.slice(0, end)}…`;
 }

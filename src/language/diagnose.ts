@@ -1,4 +1,5 @@
 import type { Json } from '#kernel/json.ts';
+import { cutText } from '#kernel/text.ts';
 import { scan } from './expressions/scan.ts';
 import type { FindingRule, OfferRule, Runbook, Waves } from './runbook.ts';
 import type { Evaluated, Scope, Template } from './template.ts';
@@ -71,7 +72,7 @@ function subject(rule: FindingRule): string {
   const scanned = scan(rule.say.text);
   const said = scanned.ok ? scanned.pieces.map((piece) => (piece.kind === 'text' ? piece.text : '…')).join('') : rule.say.text;
   const words = (/\p{L}/u.test(said) ? said : rule.if.text).replace(/\s+/g, ' ').trim();
-  return `"${words.length > LONGEST_SUBJECT ? `${words.slice(0, LONGEST_SUBJECT - 1)}…` : words}"`;
+  return `"${cutText(words, LONGEST_SUBJECT)}"`;
 }
 
 /** One step that failed hides many findings: they share a sentence, or a card would hold nothing else. */

@@ -7,6 +7,7 @@ import type { Journal, Runbooks } from '#engine/ports.ts';
 import type { Engine } from '#engine/runtime/engine.ts';
 import type { KillSwitch } from '#engine/runtime/kill-switch.ts';
 import type { Policy } from '#policy/model.ts';
+import type { SlackGroupMembers } from '#policy/roles.ts';
 import type { AnyStep } from '#step-kit/index.ts';
 import type { Audit } from './audit.ts';
 import type { Answer, Notification, NotificationReceipt, Page, PageQuery } from './operations.ts';
@@ -17,9 +18,6 @@ export interface IncidentDesk {
   view(id: string): Promise<IncidentView | undefined>;
   list(query: PageQuery & { readonly status?: 'open' | 'closed' }): Promise<Page<IncidentView>>;
 }
-
-/** Members of the Slack user groups that the policy names; `unreachable` denies. */
-export type GroupMembers = ReadonlyMap<string, ReadonlySet<string> | 'unreachable'>;
 
 export interface Context {
   readonly engine: Engine;
@@ -32,7 +30,8 @@ export interface Context {
   readonly steps: ReadonlyMap<string, AnyStep>;
   readonly targets: readonly { readonly name: string; readonly matchesAll: boolean }[];
   policy(): Policy;
-  slackGroups(): Promise<GroupMembers>;
+  /** Of the groups that the policy names. */
+  slackGroups(): Promise<SlackGroupMembers>;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly ids: Ids;

@@ -12,12 +12,11 @@ import { heldRoles, permitted, refuse } from './access.ts';
 import { createChanges } from './changes.ts';
 import type { Context } from './context.ts';
 import { decideApproval } from './decide.ts';
-import type { Answer, Operations, Page, PageQuery, RunbookView, StepReference } from './operations.ts';
+import { PAGE_MAX, type Answer, type Operations, type Page, type PageQuery, type RunbookView, type StepReference } from './operations.ts';
 import { reasonText } from './reason.ts';
 import { cancelRun, planOffer, settleEffect, startRun } from './runs.ts';
 
 const PAGE_DEFAULT = 50;
-export const PAGE_MAX = 200;
 /** Index rows looked at for one page of runs of one status. */
 const SCAN_MAX = 5_000;
 

@@ -38,9 +38,11 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+export const PAGE_MAX = 200;
+
 export interface PageQuery {
   readonly cursor?: string;
-  /** 1..200, default 50. */
+  /** 1 to PAGE_MAX, default 50. */
   readonly limit?: number;
 }
 

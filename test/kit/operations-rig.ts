@@ -3,7 +3,8 @@ import { silentLog } from '#kernel/log.ts';
 import type { Runbook } from '#language/runbook.ts';
 import { createAudit, type Audit } from '#operations/audit.ts';
 import { createOperations } from '#operations/create.ts';
-import type { GroupMembers, IncidentDesk } from '#operations/context.ts';
+import type { IncidentDesk } from '#operations/context.ts';
+import type { SlackGroupMembers } from '#policy/roles.ts';
 import type { Answer, Operations } from '#operations/operations.ts';
 import type { ApprovalView, OfferView, RunView } from '#engine/model/views.ts';
 import type { Principal } from '#policy/model.ts';
@@ -13,7 +14,7 @@ import { createRig, type Rig, type RigGiven } from './engine.ts';
 export interface OperationsRig extends Rig {
   readonly operations: Operations;
   readonly audit: Audit;
-  slackGroups: GroupMembers;
+  slackGroups: SlackGroupMembers;
   view(runId: string): Promise<RunView>;
   offerOf(runId: string, offer?: string): Promise<OfferView>;
   /** The newest approval of an offer. */
@@ -46,7 +47,7 @@ export async function createOperationsRig(books: readonly Runbook[], steps: read
 
 function over(rig: Rig): OperationsRig {
   const audit = createAudit({ journal: rig.journal, log: silentLog });
-  let slackGroups: GroupMembers = new Map();
+  let slackGroups: SlackGroupMembers = new Map();
   const operations = createOperations({
     engine: rig.engine,
     incidents: NO_DESK,
@@ -84,7 +85,7 @@ function over(rig: Rig): OperationsRig {
     restarted: async () => over(await rig.restart()),
   };
   const whole = Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(rig), ...Object.getOwnPropertyDescriptors(own) }) as OperationsRig;
-  Object.defineProperty(whole, 'slackGroups', { get: () => slackGroups, set(next: GroupMembers) {
+  Object.defineProperty(whole, 'slackGroups', { get: () => slackGroups, set(next: SlackGroupMembers) {
     slackGroups = next;
   } });
   return whole;

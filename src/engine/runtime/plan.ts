@@ -2,6 +2,7 @@
 import { digestOf } from '#kernel/digest.ts';
 import { fail, succeed, type Failure, type Result } from '#kernel/failure.ts';
 import { toJson, type Json } from '#kernel/json.ts';
+import { cutText } from '#kernel/text.ts';
 import { needsFor } from '#policy/approval.ts';
 import { checkCapacity } from '#policy/caps.ts';
 import type { Item, Plan } from '#step-kit/index.ts';
@@ -95,8 +96,7 @@ export function tidy(work: Work, failure: Failure): Failure {
 /** Without secrets and no longer than a person reads. */
 export function tidyText(work: Work, text: string): string {
   // Cut first: what is cut off need not be searched for secrets, and may be megabytes.
-  const cut = text.length <= MESSAGE_CHARS_MAX ? text : `${text.slice(0, MESSAGE_CHARS_MAX)}…`;
-  return String(work.world.redact(cut));
+  return String(work.world.redact(cutText(text, MESSAGE_CHARS_MAX)));
 }
 
 function mistake(plan: Plan, capacityMax: number): Result<never> | undefined {

@@ -3,7 +3,7 @@
  * versions add fields (`notification_reason`, `routeLabels`); unknown ones are ignored. Since 0.32 a receiver may define a `payload` of its own, and
  * then the body can be anything: that is refused with the first field that is missing.
  */
-import type { Labels } from '#kernel/labels.ts';
+import { isLabels, type Labels } from '#kernel/labels.ts';
 import { redact, redactLabels } from '#kernel/redact.ts';
 import type { Notification, NotifiedAlert } from '#operations/operations.ts';
 import { z } from 'zod';
@@ -16,14 +16,8 @@ const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2
 
 export type ReadNotification = { readonly ok: true; readonly notification: Notification } | { readonly ok: false; /** Dotted path. */ readonly field: string; readonly message: string };
 
-/** A record schema would drop a label that is called `__proto__`; this only looks. Copies without secrets are made of what has passed. */
+/** Only looks. Copies without secrets are made of what has passed. */
 const labels = z.custom<Labels>(isLabels, 'expected an object whose values are strings');
-
-function isLabels(value: unknown): value is Labels {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  for (const entry of Object.values(value)) if (typeof entry !== 'string') return false;
-  return true;
-}
 
 const time = z.custom<string>((value) => typeof value === 'string' && !Number.isNaN(parseTime(value)), 'expected a time as in RFC 3339');
 

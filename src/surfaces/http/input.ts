@@ -3,10 +3,9 @@ import { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import { isId } from '#kernel/ids.ts';
 import type { IdKind } from '#kernel/ids.ts';
+import { PAGE_MAX } from '#operations/operations.ts';
+import { REASON_CHARS_MAX } from '#operations/reason.ts';
 
-export const MAX_LIMIT = 200;
-/** A reason is read by people, on a card. */
-const MAX_REASON_LENGTH = 2_000;
 /** Longer than any effect key: run, step and item. */
 export const MAX_PARAM_LENGTH = 1_024;
 
@@ -19,14 +18,14 @@ export const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, { err
 
 export const EffectKey = z.string().min(1).max(MAX_PARAM_LENGTH);
 
-export const Reason = z.string().trim().min(1, { error: 'expected a reason' }).max(MAX_REASON_LENGTH);
+export const Reason = z.string().trim().min(1, { error: 'expected a reason' }).max(REASON_CHARS_MAX);
 
 export const Limit = z
   .string()
-  .regex(/^[1-9]\d{0,2}$/, { error: `expected a number from 1 to ${MAX_LIMIT}` })
+  .regex(/^[1-9]\d{0,2}$/, { error: `expected a number from 1 to ${PAGE_MAX}` })
   .transform(Number)
-  .refine((limit) => limit <= MAX_LIMIT, { error: `expected a number from 1 to ${MAX_LIMIT}` })
-  .meta({ description: `1 to ${MAX_LIMIT}, default 50.` });
+  .refine((limit) => limit <= PAGE_MAX, { error: `expected a number from 1 to ${PAGE_MAX}` })
+  .meta({ description: `1 to ${PAGE_MAX}, default 50.` });
 
 export const Position = z.string().regex(/^\d{1,15}$/, { error: 'expected a whole number, 0 or more' }).transform(Number);
 

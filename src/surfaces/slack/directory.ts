@@ -3,13 +3,12 @@ import { z } from 'zod';
 import type { Clock } from '#kernel/clock.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Secret } from '#kernel/secret.ts';
+import type { SlackGroupMembers } from '#policy/roles.ts';
 import { createSlackApi, type ObserveCall, type SlackApi } from './api.ts';
-
-export type GroupMembers = ReadonlyMap<string, ReadonlySet<string> | 'unreachable'>;
 
 export interface SlackDirectory {
   /** By group id, for every group that the policy names. Never rejects. */
-  slackGroupMembers(): Promise<GroupMembers>;
+  slackGroupMembers(): Promise<SlackGroupMembers>;
   /** The groups have changed: the next question goes to Slack. */
   forget(): void;
 }

@@ -1,6 +1,6 @@
 /** Alertmanager's API v2, read only: which alerts it holds for firing, and since when it runs. */
 import { fail, succeed, type FailureReason, type Result } from '#kernel/failure.ts';
-import type { Labels } from '#kernel/labels.ts';
+import { isLabels, type Labels } from '#kernel/labels.ts';
 import { redactLabels } from '#kernel/redact.ts';
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
@@ -21,7 +21,7 @@ export interface AlertmanagerClientParts {
   readonly timeoutMs?: number;
 }
 
-const labels = z.custom<Labels>((value) => typeof value === 'object' && value !== null && Object.values(value).every((entry) => typeof entry === 'string'));
+const labels = z.custom<Labels>(isLabels);
 const alertsAnswer = z.array(z.object({ fingerprint: z.string().min(1), labels }));
 /** `uptime` is the time at which it started. */
 const statusAnswer = z.object({ uptime: z.iso.datetime({ offset: true }) });

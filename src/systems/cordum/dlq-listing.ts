@@ -14,6 +14,9 @@ const PAGE_SIZE = 500;
 /** 10,000 entries are 20 full pages; the rest is for overlaps and for pages that hidden entries made short. */
 const MOST_PAGES = 80;
 
+/** Cordum keeps at most so many entries (`SCHEDULER_DLQ_MAX_SIZE`) and silently drops the oldest beyond. */
+export const WHOLE_DLQ = 10_000;
+
 export interface DlqListing {
   readonly items: DlqEntry[];
   readonly total: number;
@@ -92,7 +95,7 @@ export async function findEntry(client: CordumClient, jobId: string, createdAtMs
     const found = page.value.find((entry) => entry.jobId === jobId);
     if (found !== undefined) return succeed(found);
   }
-  const listing = await listDlq(client, 10_000, ctx, (seen) => seen.has(jobId));
+  const listing = await listDlq(client, WHOLE_DLQ, ctx, (seen) => seen.has(jobId));
   if (!listing.ok) return listing;
   const found = listing.value.items.find((entry) => entry.jobId === jobId);
   if (found === undefined && listing.value.truncated) {

@@ -8,7 +8,7 @@ import { type Clock, waitUntil } from '#kernel/clock.ts';
 import { fail, type Failure, type Result, succeed } from '#kernel/failure.ts';
 import type { Log } from '#kernel/log.ts';
 import type { CordumClient } from './client.ts';
-import { listDlq } from './dlq-listing.ts';
+import { listDlq, WHOLE_DLQ } from './dlq-listing.ts';
 import type { FedMetric, Reading } from './fed-alerts.ts';
 import { createHeartbeats, type Heartbeats } from './heartbeats.ts';
 import type { Waiting } from './patience.ts';
@@ -18,8 +18,6 @@ const POLL_MS = 15_000;
 /** One poll, all its pages together. */
 const POLL_TIMEOUT_MS = 12_000;
 const MOST_AT_ONCE = 4;
-/** Cordum keeps no more (`SCHEDULER_DLQ_MAX_SIZE`). */
-const MOST_ENTRIES = 10_000;
 
 export interface ExporterTarget {
   readonly name: string;
@@ -167,7 +165,7 @@ async function pollOne({ target, heartbeats }: Watch, clock: Clock, timeoutMs: n
   try {
     // The time of the look is that of its beginning: what came later may not have been seen.
     const at = clock.now();
-    const listed = await listDlq(target.client, MOST_ENTRIES, waiting);
+    const listed = await listDlq(target.client, WHOLE_DLQ, waiting);
     const workers = await heartbeats.read(target.client, waiting);
     const queue = listed.ok ? succeed({ entries: listed.value.total, truncated: listed.value.truncated }) : listed;
     return { queue: explained(queue), workers: explained(workers), at };

@@ -3,6 +3,7 @@
  * One status has several meanings there: 403 has six, 404 may be a Redis error, and 429 may mean that Redis is down.
  */
 import type { Failure, FailureReason } from '#kernel/failure.ts';
+import { cutText } from '#kernel/text.ts';
 import { errorAnswer } from './schema.ts';
 
 /** What was being done, for messages and for whether it can have landed. */
@@ -171,8 +172,7 @@ function readEnvelope(body: string): { error: string; code?: string | undefined;
 /** Foreign text, made fit for one sentence: no control characters, no secret, not long. Redacted before it is cut. */
 function quote(said: string, call: CallFacts): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-  const clean = call.redact(said).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
-  return clean.length > LONGEST_QUOTE ? `${clean.slice(0, LONGEST_QUOTE)}…` : clean;
+  return cutText(call.redact(said).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim(), LONGEST_QUOTE);
 }
 
 function codeOf(error: unknown): string {

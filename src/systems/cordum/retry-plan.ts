@@ -1,7 +1,7 @@
 /** Plans retries: reads every entry again and judges it again, exactly as the triage did. Only what is still safe becomes an item. */
 import { type Item, type Plan, type Result, succeed } from '#step-kit/index.ts';
 import type { CordumClient } from './client.ts';
-import { findEntry, listDlq } from './dlq-listing.ts';
+import { findEntry, listDlq, WHOLE_DLQ } from './dlq-listing.ts';
 import { type Judged, judge, judgeAll } from './evidence.ts';
 import { patiently, type Waiting } from './patience.ts';
 import type { DlqEntry } from './records.ts';
@@ -12,8 +12,6 @@ export interface WantedEntry {
   readonly jobId: string;
   readonly createdAtMs: number;
 }
-
-const WHOLE_DLQ = 10_000;
 
 export async function planRetries(client: CordumClient, wanted: readonly WantedEntry[], ctx: Waiting): Promise<Result<Plan>> {
   const listing = await listDlq(client, WHOLE_DLQ, ctx);

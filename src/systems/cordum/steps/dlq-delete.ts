@@ -1,6 +1,6 @@
 import { type AppliedItem, defineWrite, type Item, type Plan, type Result, succeed, z } from '#step-kit/index.ts';
 import type { CordumClient } from '../client.ts';
-import { findEntry, listDlq } from '../dlq-listing.ts';
+import { findEntry, listDlq, WHOLE_DLQ } from '../dlq-listing.ts';
 import { endOfDelete } from '../ends.ts';
 import type { Waiting } from '../patience.ts';
 import type { DlqEntry } from '../records.ts';
@@ -9,7 +9,6 @@ import { Cordum } from '../system.ts';
 import { count, field, shorten, tally } from '../words.ts';
 
 const MOST_ENTRIES = 2_000;
-const WHOLE_DLQ = 10_000;
 
 export const dlqDelete = defineWrite({
   name: 'cordum.dlq.delete',

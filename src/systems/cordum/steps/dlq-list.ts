@@ -1,17 +1,14 @@
 import { defineRead, z } from '#step-kit/index.ts';
-import { listDlq } from '../dlq-listing.ts';
+import { listDlq, WHOLE_DLQ } from '../dlq-listing.ts';
 import { dlqEntry } from '../records.ts';
 import { Cordum } from '../system.ts';
-
-/** Cordum itself keeps at most 10,000 entries (`SCHEDULER_DLQ_MAX_SIZE`) and silently drops the oldest beyond. */
-const MOST_ENTRIES = 10_000;
 
 export const dlqList = defineRead({
   name: 'cordum.dlq.list',
   summary: 'Lists the dead-lettered jobs of the tenant, newest first.',
   input: z.object({
     /** At most this many entries. */
-    limit: z.int().min(1).max(MOST_ENTRIES).default(1_000),
+    limit: z.int().min(1).max(WHOLE_DLQ).default(1_000),
   }),
   output: z.object({
     items: z.array(dlqEntry),

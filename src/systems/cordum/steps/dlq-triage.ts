@@ -1,4 +1,5 @@
 import { defineRead, succeed, z } from '#step-kit/index.ts';
+import { WHOLE_DLQ } from '../dlq-listing.ts';
 import { judgeAll, type Judged } from '../evidence.ts';
 import { patiently, type Waiting } from '../patience.ts';
 import { meaningOf } from '../reasons.ts';
@@ -13,7 +14,7 @@ export const dlqTriage = defineRead({
   summary: 'Groups DLQ entries by reason and says of each whether a retry is safe, unsafe or unknown, and why.',
   input: z.object({
     /** What `cordum.dlq.list` gave as `items`. */
-    entries: z.array(dlqEntry).max(10_000),
+    entries: z.array(dlqEntry).max(WHOLE_DLQ),
   }),
   output: triageOutput,
   examples: [
