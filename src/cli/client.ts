@@ -90,7 +90,7 @@ function refused(url: string, status: number, body: unknown): CommandFailed {
 const ADVICE: Readonly<Record<string, string>> = {
   'stale-digest': '\nLook at the plan again (runbook-bot show RUN) and decide with its digest.',
   expired: '\nPlan the offer again, from the console, Slack or the API.',
-  'kill-switch': '\nSee: runbook-bot kill-switch status',
+  'kill-switch': '\nSomebody of the roles of R3 lets writes happen again: runbook-bot kill-switch off --reason R',
   unavailable: '\nThe bot cannot store it now; see its log, and try again.',
   internal: '\nThe log of the bot says more.',
 };

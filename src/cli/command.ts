@@ -67,7 +67,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     words: [{ name: 'RUNBOOK' }],
     options: { ...starting, wait: { help: 'Follow the run until it has ended; exit 1 unless it succeeded.' } },
     summary: 'Start a runbook.',
-    examples: ['runbook-bot run dlq-overflow', "runbook-bot run dlq-overflow --input 'limit=100' --wait"],
+    examples: ['runbook-bot run dlq-overflow', "runbook-bot run worker-gap --input 'depth=100' --wait"],
   },
   { name: 'runs', runs: 'remote', words: [], options: { status: { value: 'S', help: 'queued, running, waiting, succeeded, failed, cancelled or unknown. Default: all.' }, ...listing }, summary: 'List runs, newest first.', examples: ['runbook-bot runs', 'runbook-bot runs --status waiting'] },
   { name: 'show', runs: 'remote', words: [RUN], options: {}, summary: 'Show a run: findings, steps, offers, plans and effects.', examples: ['runbook-bot show run_01jdxk…'] },

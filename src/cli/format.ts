@@ -27,6 +27,12 @@ export function inline(value: Json): string {
   return visible(typeof value === 'string' ? value : value === null ? '-' : JSON.stringify(value));
 }
 
+/** A value in one line for people: the fields of an object with their names. A text that could pass for a further field is quoted. */
+export function fields(value: Json): string {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return inline(value);
+  return Object.entries(value).map(([key, field]) => `${visible(key)}: ${typeof field === 'string' && field.includes('·') ? visible(JSON.stringify(field)) : inline(field)}`).join(' · ');
+}
+
 /** Rows as columns of equal width, two blanks apart; the last column is left ragged. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];

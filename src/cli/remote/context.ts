@@ -1,7 +1,7 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { Client } from '../client.ts';
 import { WrongUsage } from '../failure.ts';
-import { jsonText } from '../format.ts';
+import { jsonText, visible } from '../format.ts';
 import type { Given } from '../parse.ts';
 
 export interface RemoteContext {
@@ -20,9 +20,15 @@ export function answer<T>(context: RemoteContext, value: T, text: (value: T) => 
   context.out(context.json ? jsonText(value, 2) : text(value));
 }
 
+/** How the ids begin that people mix up. */
+const ID_OF: Readonly<Record<string, string>> = { RUN: 'run_', INCIDENT: 'inc_', APPROVAL: 'apr_' };
+
 export function word(context: RemoteContext, name: string): string {
   const value = context.given.words[name];
   if (value === undefined) throw new WrongUsage(`${name} is missing.`);
+  const kind = /^(?:run|inc|apr)_/.exec(value)?.[0];
+  const wanted = ID_OF[name];
+  if (kind !== undefined && wanted !== undefined && kind !== wanted) throw new WrongUsage(`${name}: expected ${wanted}…, got ${visible(value)}. Lists of incidents and approvals name the run of each.`);
   return value;
 }
 

@@ -1,15 +1,19 @@
 import { ApprovalShape, IncidentShape, KillSwitchShape, listOf } from '#operations/shapes.ts';
+import { WrongUsage } from '../failure.ts';
 import { ago, table, until, visible } from '../format.ts';
 import type { ExitCode } from '#app/commands.ts';
 import { answer, listQuery, noteMore, optional, part, word } from './context.ts';
 import type { RemoteContext } from './context.ts';
-import { approvalText } from './show.ts';
+import { decisionText } from './show.ts';
+
+/** What cards, the console and logs show of a digest; a decision takes the whole one. */
+const SHORT_DIGEST = /^[0-9a-f]{8,63}$/;
 
 export async function approvals(context: RemoteContext): Promise<ExitCode> {
   const page = await context.client.get(`/approvals${listQuery(context, 'pending')}`, listOf(ApprovalShape));
   const now = context.clock.now();
   answer(context, page, ({ items }) =>
-    items.length === 0 ? 'No such approvals.' : table(['APPROVAL', 'TIER', 'TARGET', 'STATUS', 'EXPIRES', 'RUN', 'WHAT'], items.map((one) => [one.id, one.tier, one.target, one.status, until(one.expiresAt, now), one.runId, one.title])),
+    items.length === 0 ? (context.given.options['status'] === undefined ? 'No approval is pending.' : 'No such approvals.') : table(['APPROVAL', 'TIER', 'TARGET', 'STATUS', 'EXPIRES', 'RUN', 'WHAT'], items.map((one) => [one.id, one.tier, one.target, one.status, until(one.expiresAt, now), one.runId, one.title])),
   );
   noteMore(context, page.nextCursor);
   return 0;
@@ -27,10 +31,11 @@ export async function deny(context: RemoteContext): Promise<ExitCode> {
 }
 
 async function decide(context: RemoteContext, decision: 'approve' | 'deny', digest: string): Promise<ExitCode> {
+  if (SHORT_DIGEST.test(digest)) throw new WrongUsage(`--digest ${digest} is only its beginning: give all 64 characters, as "runbook-bot show RUN" prints them.`);
   const { reason, confirm } = context.given.options;
   const body = { decision, digest, ...optional('reason', reason), ...optional('confirm', confirm) };
   const view = await context.client.send('POST', `/approvals/${part(word(context, 'APPROVAL'))}/decisions`, body, ApprovalShape);
-  answer(context, view, (value) => approvalText(value, context.clock.now()));
+  answer(context, view, (value) => decisionText(value, context.clock.now()));
   return 0;
 }
 
@@ -38,8 +43,9 @@ export async function incidents(context: RemoteContext): Promise<ExitCode> {
   const page = await context.client.get(`/incidents${listQuery(context, 'open')}`, listOf(IncidentShape));
   const now = context.clock.now();
   answer(context, page, ({ items }) =>
-    items.length === 0 ? 'No such incidents.' : table(['INCIDENT', 'STATUS', 'SEVERITY', 'TARGET', 'OPENED', 'ALERTS', 'WHAT'], items.map((one) => [one.id, one.status, one.severity, one.target, ago(one.openedAt, now), String(one.alerts.length), one.title])),
+    items.length === 0 ? (context.given.options['status'] === undefined ? 'No incident is open.' : 'No such incidents.') : table(['INCIDENT', 'STATUS', 'SEVERITY', 'TARGET', 'OPENED', 'ALERTS', 'RUN', 'WHAT'], items.map((one) => [one.id, one.status, one.severity, one.target, ago(one.openedAt, now), String(one.alerts.length), one.runs.at(-1) ?? '-', one.title])),
   );
+  if (!context.json) for (const one of page.items) for (const note of one.notes) context.out(`${one.id}: ${visible(note)}`);
   noteMore(context, page.nextCursor);
   return 0;
 }

@@ -46,7 +46,7 @@ export async function show(context: RemoteContext): Promise<ExitCode> {
 export async function cancel(context: RemoteContext): Promise<ExitCode> {
   const { reason } = context.given.options;
   const view = await context.client.send('POST', `/runs/${part(word(context, 'RUN'))}/cancel`, optional('reason', reason), RunSummaryShape);
-  answer(context, view, (value) => `${value.id} ${value.status}`);
+  answer(context, view, (value) => (value.endedAt === null ? `${value.id} is being cancelled, now ${value.status}\nrunbook-bot show ${value.id}` : `${value.id} ${value.status}`));
   return 0;
 }
 

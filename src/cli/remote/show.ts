@@ -1,11 +1,23 @@
 /** A run, an approval, an incident as text. */
 import type { ApprovalView, EffectView, OfferView, PlanView, RunView } from '#engine/model/views.ts';
 import { shortDigest } from '#kernel/digest.ts';
-import { inline, lasted, table, until, visible } from '../format.ts';
+import { fields, inline, lasted, table, until, visible } from '../format.ts';
+
+/** A wider table wraps in most terminals, and nobody can read it then. */
+const TABLE_WIDTH_MAX = 140;
 
 export function planText(plan: PlanView): string {
-  const changes = plan.changes.length === 0 ? 'Nothing to change.' : table(['ITEM', 'CURRENT', 'NEXT'], plan.changes.map(({ title, current, next }) => [title, inline(current), inline(next)]));
+  const changes = plan.changes.length === 0 ? 'Nothing to change.' : changesText(plan.changes);
   return [visible(plan.summary), '', changes, ...plan.notes.map((note) => `note: ${visible(note)}`), '', `digest ${plan.digest}  (${shortDigest(plan.digest)})`].join('\n');
+}
+
+function changesText(changes: PlanView['changes']): string {
+  const asTable = table(['ITEM', 'CURRENT', 'NEXT'], changes.map(({ title, current, next }) => [title, inline(current), inline(next)]));
+  if (asTable.split('\n').every((line) => line.length <= TABLE_WIDTH_MAX)) return asTable;
+  const next = changes.map((change) => fields(change.next));
+  const alike = next.length > 1 && new Set(next).size === 1;
+  const blocks = changes.flatMap(({ title, current }, i) => [visible(title), `    now:  ${fields(current)}`, ...(alike ? [] : [`    then: ${next[i] ?? ''}`])]);
+  return [...(alike ? [`then, for each: ${next[0] ?? ''}`, ''] : []), ...blocks].join('\n');
 }
 
 export function runText(run: RunView, nowMs: number): string {
@@ -23,13 +35,13 @@ export function runText(run: RunView, nowMs: number): string {
   return parts.filter((text) => text !== '').join('\n');
 }
 
-export function offerText(offer: OfferView): string {
+function offerText(offer: OfferView): string {
   const { total, applied, failed, skipped, unknown } = offer.progress;
   return [
     `${offer.tier} ${visible(offer.uses)}: ${offer.status}${offer.because === null ? '' : `, ${visible(offer.because)}`}`,
     applied + failed + skipped + unknown === 0 ? '' : `${applied} of ${total} applied, ${failed} failed, ${skipped} skipped, ${unknown} unknown`,
     offer.verified === null ? '' : `verified: ${offer.verified.outcome}, ${visible(offer.verified.say)}`,
-    offer.status === 'form' ? `needs: ${offer.inputs.map((input) => `${visible(input.name)} (${input.type}${input.required ? ', required' : ''})`).join(', ')}` : '',
+    offer.status === 'form' ? `needs: ${offer.inputs.map((input) => `${visible(input.name)} (${input.type}${input.required ? ', required' : ''})`).join(', ')}; fill it in in the console, Slack or the API` : '',
     offer.plan === null ? '' : planText(offer.plan),
     offer.status === 'pending' && offer.approvalId !== null && offer.plan !== null ? approveLine(offer.approvalId, offer.plan.digest) : '',
   ]
@@ -37,19 +49,20 @@ export function offerText(offer: OfferView): string {
     .join('\n');
 }
 
-export function approveLine(approvalId: string, digest: string): string {
+function approveLine(approvalId: string, digest: string): string {
   return `runbook-bot approve ${approvalId} --digest ${digest}`;
 }
 
-export function approvalText(approval: ApprovalView, nowMs: number): string {
+/** What became of a decision: the plan was read before it. */
+export function decisionText(approval: ApprovalView, nowMs: number): string {
+  const pending = approval.status === 'pending' ? `; needs ${approval.needs.approvers} of ${approval.needs.roles.map(visible).join(', ')}; expires ${until(approval.expiresAt, nowMs)}` : '';
   return [
     `${visible(approval.title)}  ${approval.id}`,
     `${approval.status}${approval.because === null ? '' : `: ${visible(approval.because)}`}`,
-    `${approval.tier} on ${visible(approval.target)}, asked by ${visible(approval.requester)}; needs ${approval.needs.approvers} of ${approval.needs.roles.map(visible).join(', ')}; expires ${until(approval.expiresAt, nowMs)}`,
+    `${approval.tier} on ${visible(approval.target)}, asked by ${visible(approval.requester)}; changes: ${approval.plan.changes.length}, digest ${shortDigest(approval.plan.digest)}${pending}`,
     ...approval.moved.map((moved) => `moved: ${visible(moved)}`),
     ...approval.decisions.map(({ principal, decision, reason, via, at }) => `${at} ${visible(principal)} (${visible(via)}): ${decision}${reason === null ? '' : `, ${visible(reason)}`}`),
-    '',
-    planText(approval.plan),
+    `runbook-bot show ${approval.runId}`,
   ].join('\n');
 }
 
