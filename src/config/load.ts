@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { valueAt } from '#language/read-shape.ts';
 import { EMPTY_POLICY } from '#policy/defaults.ts';
 import type { Policy } from '#policy/model.ts';
 import { buildAlertmanager, buildApiKeys, buildHttp, buildSlack, buildTargets, type Building } from './build.ts';
@@ -8,7 +9,7 @@ import { readFileOfDisk, type ReadFile } from './files.ts';
 import { loadPolicy } from './policy.ts';
 import { createSecretReader } from './secrets.ts';
 import { configShape, type ConfigYaml } from './shape.ts';
-import { mistakesOf, readYaml, valueAt, type Mistake, type PlacedYaml } from './source.ts';
+import { mistakesOf, readYaml, type Mistake, type PlacedYaml } from './source.ts';
 import { replaceVariables, type Environment } from './variables.ts';
 
 const DEFAULT_FILE = 'runbook-bot.yaml';

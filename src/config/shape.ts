@@ -3,8 +3,8 @@ import { isLabels, type Labels } from '#kernel/labels.ts';
 
 /** The YAML of the configuration file, as it is written. `load.ts` makes a `Config` of it. */
 
-export const MOST_TARGETS = 100;
-export const MOST_API_KEYS = 1_000;
+const MOST_TARGETS = 100;
+const MOST_API_KEYS = 1_000;
 const MOST_ENTRIES = 100;
 const LONGEST_TEXT = 4_096;
 

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { didYouMean } from '#kernel/hints.ts';
 import type { Json } from '#kernel/json.ts';
 import { readSource, type Path } from '#language/document.ts';
+import { valueAt } from '#language/read-shape.ts';
 import { keysAt } from './keys.ts';
 
 /** One mistake, before it becomes a line. Never holds a value of the file: it might be a secret. */
@@ -56,12 +57,6 @@ export function mistakesOf(schema: z.core.$ZodType, value: Json, issues: readonl
 function typeMessage(issue: z.core.$ZodIssueInvalidType, missing: boolean): string {
   const expected = issue.message.startsWith('expected') ? issue.message : issue.expected === 'object' || issue.expected === 'record' ? 'expected keys and values' : `expected a ${issue.expected}`;
   return missing ? `missing: ${expected.replace('; put it in quotes', '')}` : expected;
-}
-
-export function valueAt(value: Json, path: Path): unknown {
-  let at: unknown = value;
-  for (const step of path) at = typeof at === 'object' && at !== null && Object.hasOwn(at, step) ? (at as Record<PropertyKey, unknown>)[step] : undefined;
-  return at;
 }
 
 /** `targets[0].cordum.url` */

@@ -42,8 +42,7 @@ export interface IndexEntry {
   readonly summary: JsonObject;
 }
 
-export const INDEX_KINDS = ['run', 'incident', 'approval', 'alert', 'command'] as const;
-export type IndexKind = (typeof INDEX_KINDS)[number];
+export type IndexKind = 'run' | 'incident' | 'approval' | 'alert' | 'command';
 
 export interface Append {
   readonly stream: string;

@@ -5,7 +5,7 @@ import type { AlertEnd, AlertRecord, IncidentEvent } from './events.ts';
 import { isQuiet, type IncidentState, type TrackedAlert } from './state.ts';
 
 /** More alerts than this are not kept in one incident; they count as hidden, so it is not closed on their account. */
-export const ALERTS_PER_INCIDENT_MAX = 10_000;
+const ALERTS_PER_INCIDENT_MAX = 10_000;
 
 export interface Entry {
   readonly alert: NotifiedAlert;

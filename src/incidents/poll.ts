@@ -12,9 +12,9 @@ import type { IncidentState } from './state.ts';
 
 export const POLL_EVERY_MS = 60_000;
 /** Two looks at least this far apart must both miss it. */
-export const ABSENT_FOR_MS = 60_000;
+const ABSENT_FOR_MS = 60_000;
 /** A younger Alertmanager may not have heard of its alerts yet: Prometheus sends them again within minutes. */
-export const UPTIME_MIN_MS = 300_000;
+const UPTIME_MIN_MS = 300_000;
 const PAGE = 200;
 
 export interface Absent {

@@ -8,7 +8,7 @@ import { nextWork, type IncidentState } from './state.ts';
 import { severityOf, titleOf } from './view.ts';
 
 /** So many firing fingerprints stand in an index row; an incident with more of them is folded where they are needed. */
-export const ROW_FINGERPRINTS_MAX = 100;
+const ROW_FINGERPRINTS_MAX = 100;
 
 export function incidentStream(id: string): string {
   return `incident:${id}`;

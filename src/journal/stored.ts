@@ -1,8 +1,8 @@
 import type { Append, IndexEntry, NewEvent } from '#engine/ports.ts';
 
 /** One event, as JSON text. Larger evidence belongs cut down by the step; a journal row is no place for a file. */
-export const LARGEST_EVENT_CHARS = 8 * 1024 * 1024;
-export const MOST_EVENTS_PER_APPEND = 10_000;
+const LARGEST_EVENT_CHARS = 8 * 1024 * 1024;
+const MOST_EVENTS_PER_APPEND = 10_000;
 
 /** An append whose JSON has been written out and checked, once: what both journals keep. */
 export interface Prepared {

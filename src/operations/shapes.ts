@@ -18,11 +18,11 @@ const Time = z.string().meta({ description: 'ISO 8601, UTC.' });
 const Labels = z.record(z.string(), z.string());
 const TierName = z.enum(TIERS);
 
-export const FailureShape: z.ZodType<Failure> = z
+const FailureShape: z.ZodType<Failure> = z
   .object({ reason: z.enum(FAILURE_REASONS), message: z.string(), landed: z.enum(['no', 'maybe']).exactOptional() })
   .meta({ id: 'Failure' });
 
-export const PlanShape: z.ZodType<PlanView> = z
+const PlanShape: z.ZodType<PlanView> = z
   .object({
     summary: z.string(),
     changes: z.array(z.object({ item: z.string(), title: z.string(), current: JsonValue, next: JsonValue })),
@@ -31,7 +31,7 @@ export const PlanShape: z.ZodType<PlanView> = z
   })
   .meta({ id: 'Plan' });
 
-export const StepShape: z.ZodType<StepView> = z
+const StepShape: z.ZodType<StepView> = z
   .object({
     id: z.string(),
     uses: z.string(),
@@ -73,7 +73,7 @@ export const OfferShape: z.ZodType<OfferView> = z
   })
   .meta({ id: 'Offer' });
 
-export const EffectShape: z.ZodType<EffectView> = z
+const EffectShape: z.ZodType<EffectView> = z
   .object({
     key: z.string(),
     offerId: z.string(),

@@ -7,8 +7,7 @@ import type { Log } from '#kernel/log.ts';
 import { redact, redactJson } from '#kernel/redact.ts';
 import { Secret } from '#kernel/secret.ts';
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 export interface LogOptions {
   readonly level: LogLevel;

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { JournalUnusable } from './unusable.ts';
 
 /** Marks the file as ours ("RBOT"), so that a path that names another program's database is refused and not written to. */
-export const APPLICATION_ID = 0x52424f54;
+const APPLICATION_ID = 0x52424f54;
 
 /** Number n of this list brings a file from user_version n to n + 1. A migration that has been released is never changed. */
 const MIGRATIONS: readonly string[] = [
@@ -35,7 +35,7 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-export const SCHEMA_VERSION = MIGRATIONS.length;
+const SCHEMA_VERSION = MIGRATIONS.length;
 
 export function pragma(db: DatabaseSync, name: string): unknown {
   return Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];

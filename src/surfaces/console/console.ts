@@ -13,7 +13,7 @@ import { createSessions } from './sessions.ts';
 const COOKIE = 'runbook_bot_session';
 const ASSETS = new URL('./assets/', import.meta.url);
 const TYPES: Readonly<Record<string, string>> = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' };
-export const ASSET_NAMES = ['console.css', 'app.js', 'api.js', 'dom.js', 'incidents.js', 'runs.js', 'offers.js', 'other.js'] as const;
+const ASSET_NAMES = ['console.css', 'app.js', 'api.js', 'dom.js', 'incidents.js', 'runs.js', 'offers.js', 'other.js'] as const;
 const PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 export interface ConsoleOptions {

@@ -96,7 +96,7 @@ function valuesOf(request: IncomingMessage, name: string): readonly string[] {
 }
 
 /** The header that a page of ours adds: another site cannot add it without asking first, and nobody answers it. */
-export const CONSOLE_HEADER = 'x-runbook-bot';
+const CONSOLE_HEADER = 'x-runbook-bot';
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**

@@ -85,7 +85,7 @@ export function registerEndpoints(app: FastifyInstance, endpoints: readonly Endp
 }
 
 /** `/runs/{id}` → `/runs/:id` */
-export function fastifyPath(path: string): string {
+function fastifyPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 

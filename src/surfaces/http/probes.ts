@@ -15,7 +15,7 @@ export interface HttpMetrics {
   observeRequest(request: { readonly method: string; readonly route: string; readonly status: number; readonly seconds: number | undefined }): void;
 }
 
-export const HEALTH: readonly Probe[] = [
+const HEALTH: readonly Probe[] = [
   { path: '/healthz', summary: 'Whether the process lives.', answers: { '200': 'It does.' }, type: 'application/json', open: true },
   { path: '/readyz', summary: 'Whether the journal can be written and runbooks are loaded. Says nothing of the targets.', answers: { '200': 'Ready.', '503': 'Not ready; the log says why.' }, type: 'application/json', open: true },
 ];

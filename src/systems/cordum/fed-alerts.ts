@@ -3,7 +3,7 @@
  * `generatorURL` is Prometheus' own link (`…/graph?g0.expr=<PromQL>&g0.tab=1`); like everything in a webhook anybody may
  * have written it, so it is only ever read, never opened.
  */
-export const FED_METRICS = ['cordum_dlq_entries', 'cordum_last_heartbeat_timestamp'] as const;
+const FED_METRICS = ['cordum_dlq_entries', 'cordum_last_heartbeat_timestamp'] as const;
 export type FedMetric = (typeof FED_METRICS)[number];
 
 /** What a fresh look at a target's queue saw. */

@@ -13,7 +13,6 @@ export const ACTIONS = {
   cancel: 'runbook.cancel',
   console: 'runbook.console',
 } as const;
-export type ActionId = (typeof ACTIONS)[keyof typeof ACTIONS];
 
 export const MODALS = { approve: 'runbook.approve-modal', plan: 'runbook.plan-modal', settle: 'runbook.settle-modal', close: 'runbook.close-modal' } as const;
 

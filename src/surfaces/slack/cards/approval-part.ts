@@ -6,7 +6,7 @@ import { planLine } from './plan-line.ts';
 import { escaped, inert, moment, mrkdwn, person, plain } from './text.ts';
 
 /** The card shows this many items of a plan; all of them are in the thread. */
-export const EXTRACT_ITEMS = 5;
+const EXTRACT_ITEMS = 5;
 const EXTRACT_LINE_MAX = 280;
 
 /** A pending approval: what would change, who may say so, until when, and the two buttons. */

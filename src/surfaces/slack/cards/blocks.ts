@@ -49,8 +49,8 @@ export interface Modal {
 }
 
 export const SECTION_MAX = 3_000;
-export const HEADER_MAX = 150;
-export const BUTTON_MAX = 75;
+const HEADER_MAX = 150;
+const BUTTON_MAX = 75;
 export const VALUE_MAX = 2_000;
 export const MODAL_TITLE_MAX = 24;
 export const LABEL_MAX = 2_000;

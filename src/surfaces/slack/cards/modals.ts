@@ -17,7 +17,7 @@ export const REASON = 'reason';
 export const CONFIRM = 'confirm';
 
 /** Where the button was pressed, so that an answer finds its way back, and what it is about. */
-export const metadataSchema = z.object({
+const metadataSchema = z.object({
   /** The card's subject. */
   subject: z.string().max(64),
   channel: z.string().max(64),

@@ -20,8 +20,8 @@ export type Part = 'redis' | 'nats' | 'kernel' | 'scheduler' | 'gateway';
 export type Outcome = 'succeed' | 'fail' | 'failFatal' | 'failRetryable' | 'deny' | 'hang' | 'noWorker';
 
 /** How long Cordum keeps what a job leaves behind. */
-export const CONTEXT_TTL_MS = 24 * 3_600_000;
-export const META_TTL_MS = 7 * 24 * 3_600_000;
+const CONTEXT_TTL_MS = 24 * 3_600_000;
+const META_TTL_MS = 7 * 24 * 3_600_000;
 
 /** The hash that stands for the policy in force, as recorded. */
 export const POLICY_SNAPSHOT = '9588ddf71f3a2dd861cace37202e45ab734a2634ea160b5e81eddfa003476101';

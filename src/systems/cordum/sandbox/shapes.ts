@@ -183,7 +183,7 @@ function replica(world: World, service: string, id: string): JsonObject {
 }
 
 /** When the scheduler last wrote its snapshot of the workers: every 5 s while it and its buses are up. */
-export function snapshotAtMs(world: World): number {
+function snapshotAtMs(world: World): number {
   const untilMs = world.snapshotFrozenAtMs ?? world.clock.now();
   return untilMs - ((untilMs - world.startedAtMs) % SNAPSHOT_EVERY_MS);
 }
