@@ -16,10 +16,12 @@ const SECRET_NAME = /(?:authorization|password|passwd|passphrase|secret|token|ap
 /** Cursors of paged lists are called tokens too, and a later step needs them. */
 const CURSOR_NAME = /(?:page|next|continue|continuation)token$/;
 
-/** The same few names come again with every label and every field, so what was found out about them is kept. */
+/** The same names and the same texts come again with every alert and every field, so what was found out about them is kept. */
 const secretNames = new Map<string, boolean>();
-const NAMES_KEPT_MAX = 2_000;
-const NAME_KEPT_CHARS_MAX = 100;
+/** Texts without a secret, and none other. */
+const cleanTexts = new Set<string>();
+const KEPT_MAX = 2_000;
+const KEPT_CHARS_MAX = 200;
 
 /** Words in a text, not of ours: a name, then a value. `=` and quoted names are data; a colon may be prose. */
 const NAMES = 'authorization|passw(?:or)?d|passphrase|secret|token|api[-_]?key|private[-_]?key|access[-_]?key|signature|cookie|credentials?';
@@ -62,7 +64,15 @@ const HINT = new RegExp(String.raw`@|PRIVATE KEY|xox|xapp-|hooks\.slack|v0=|ck_|
 
 /** The text without what looks like a secret; other text is returned as it is. */
 export function redact(text: string): string {
-  if (!HINT.test(text)) return text;
+  if (cleanTexts.has(text)) return text;
+  if (!HINT.test(text)) {
+    if (text.length <= KEPT_CHARS_MAX) {
+      // They come from outside; whoever sends ever new ones must not fill the memory.
+      if (cleanTexts.size >= KEPT_MAX) cleanTexts.clear();
+      cleanTexts.add(text);
+    }
+    return text;
+  }
   let out = text;
   for (const { find, replace } of PATTERNS) out = out.replace(find, replace);
   return out;
@@ -73,9 +83,8 @@ export function isSecretName(name: string): boolean {
   const known = secretNames.get(name);
   if (known !== undefined) return known;
   const secret = looksSecret(name);
-  if (name.length <= NAME_KEPT_CHARS_MAX) {
-    // Names come from outside; whoever sends ever new ones must not fill the memory.
-    if (secretNames.size >= NAMES_KEPT_MAX) secretNames.clear();
+  if (name.length <= KEPT_CHARS_MAX) {
+    if (secretNames.size >= KEPT_MAX) secretNames.clear();
     secretNames.set(name, secret);
   }
   return secret;

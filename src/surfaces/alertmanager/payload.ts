@@ -10,8 +10,10 @@ import { z } from 'zod';
 
 export const ALERTS_MAX = 5_000;
 const FINGERPRINT_MAX = 128;
-/** Go's zero time: a firing alert has no end. */
-const NO_END_MS = Date.parse('0001-01-01T00:00:00Z');
+/** Go's zero time, as Alertmanager writes it: a firing alert has no end. Other writings of it mean the same. */
+const NO_END = '0001-01-01T00:00:00Z';
+const NO_END_MS = Date.parse(NO_END);
+const NO_TIME = 'expected a time as in RFC 3339';
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 
 export type ReadNotification = { readonly ok: true; readonly notification: Notification } | { readonly ok: false; /** Dotted path. */ readonly field: string; readonly message: string };
@@ -19,7 +21,7 @@ export type ReadNotification = { readonly ok: true; readonly notification: Notif
 /** Only looks. Copies without secrets are made of what has passed. */
 const labels = z.custom<Labels>(isLabels, 'expected an object whose values are strings');
 
-const time = z.custom<string>((value) => typeof value === 'string' && !Number.isNaN(parseTime(value)), 'expected a time as in RFC 3339');
+const time = z.custom<string>((value) => typeof value === 'string' && RFC3339.test(value), NO_TIME);
 
 const alert = z.object({
   status: z.enum(['firing', 'resolved']),
@@ -47,12 +49,16 @@ export function readNotification(value: unknown): ReadNotification {
     const one = alert.safeParse(entry);
     if (!one.success) return refusal(one.error, ['alerts', i]);
     const { status, fingerprint } = one.data;
-    const endsAt = one.data.endsAt === undefined ? undefined : parseTime(one.data.endsAt);
+    const startsAt = Date.parse(one.data.startsAt);
+    const endsAt = one.data.endsAt === undefined || one.data.endsAt === NO_END ? undefined : Date.parse(one.data.endsAt);
+    // Of the right form, and still no time: the 32nd of a month.
+    if (Number.isNaN(startsAt)) return { ok: false, field: `alerts.${i}.startsAt`, message: NO_TIME };
+    if (Number.isNaN(endsAt)) return { ok: false, field: `alerts.${i}.endsAt`, message: NO_TIME };
     const known = {
       status,
       labels: redactLabels(one.data.labels),
       annotations: redactLabels(one.data.annotations ?? {}),
-      startsAt: parseTime(one.data.startsAt),
+      startsAt,
       generatorURL: redact(one.data.generatorURL ?? ''),
       fingerprint,
     };
@@ -68,9 +74,4 @@ function refusal(error: z.ZodError, at: readonly PropertyKey[]): ReadNotificatio
   const issue = error.issues[0];
   const field = [...at, ...(issue?.path ?? [])].map(String).join('.');
   return { ok: false, field: field === '' ? 'body' : field, message: issue?.message ?? 'it cannot be read' };
-}
-
-/** ms since the epoch, NaN when it is no time. Nanoseconds are cut to milliseconds. */
-function parseTime(text: string): number {
-  return RFC3339.test(text) ? Date.parse(text) : Number.NaN;
 }
