@@ -68,7 +68,7 @@ export function decisionText(approval: ApprovalView, nowMs: number): string {
 
 function effectsText(effects: readonly EffectView[]): string {
   if (effects.length === 0) return '';
-  return table(['ITEM', 'WAVE', 'STATUS', 'WHY'], effects.map((effect) => [effect.item, String(effect.wave), effect.status, effect.failure?.message ?? effect.evidence ?? '']));
+  return table(['ITEM', 'WAVE', 'STATUS', 'WHY'], effects.map((effect) => [effect.item, String(effect.wave + 1), effect.status, effect.failure?.message ?? effect.evidence ?? '']));
 }
 
 function section(title: string, body: string): string {
