@@ -184,7 +184,7 @@ describe('when the bot cannot be asked', () => {
   });
 
   it('says which variable holds the key, and never shows the key', async () => {
-    const url = await cli.http.app.server.address();
+    const url = cli.http.app.server.address();
     const { code, note } = await runCli(['runs'], { clock, env: { RUNBOOK_BOT_URL: `http://127.0.0.1:${(url as AddressInfo).port}`, RUNBOOK_BOT_API_KEY: 'not-the-key' } });
     expect(code).toBe(1);
     expect(note).toContain('RUNBOOK_BOT_API_KEY');

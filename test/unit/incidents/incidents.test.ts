@@ -103,7 +103,7 @@ describe('a notification of which only a part could be stored', () => {
     await settle();
     await held[2]?.store();
     expect(await repeat).toMatchObject({ accepted: 2, duplicates: 1 });
-    expect((await incidents.list({})).items.map(({ runbook }) => runbook).toSorted()).toEqual(['a', 'b']);
+    expect((await incidents.list({})).items.map(({ runbook }) => String(runbook)).toSorted()).toEqual(['a', 'b']);
   });
 });
 

@@ -112,7 +112,7 @@ describe('metrics', () => {
     await expect(timed.append({ stream: 's', expectedVersion: 0, events: [] })).rejects.toThrow('disk full');
     expect(await valueOf(metrics, 'runbook_bot_journal_append_seconds_count')).toBe(2);
     const listener = (): void => {};
-    await Promise.all([timed.read('s', 2), timed.readAll(3, 4), timed.positionBefore(5), timed.find('run', 'r'), timed.query({ kind: 'run', limit: 1 }), timed.nextDueAt('run'), timed.onAppended(listener), timed.probe(), timed.close()]);
+    await Promise.all([timed.read('s', 2), timed.readAll(3, 4), timed.positionBefore(5), timed.find('run', 'r'), timed.query({ kind: 'run', limit: 1 }), timed.nextDueAt('run'), Promise.resolve(timed.onAppended(listener)), timed.probe(), timed.close()]);
     expect(asked).toEqual([['read', 's', 2], ['readAll', 3, 4], ['positionBefore', 5], ['find', 'run', 'r'], ['query', { kind: 'run', limit: 1 }], ['nextDueAt', 'run'], ['onAppended', listener], ['probe'], ['close']]);
   });
 });

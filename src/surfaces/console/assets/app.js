@@ -75,7 +75,7 @@ let looking;
 
 async function killSwitch() {
   const state = await get('/kill-switch');
-  looking ??= setInterval(() => killSwitch().catch(() => undefined), LOOK_EVERY_MS);
+  looking ??= setInterval(() => void killSwitch().catch(() => undefined), LOOK_EVERY_MS);
   const button = el('button', { type: 'button', class: state.on ? 'danger' : 'quiet', onclick: () => flip(state.on) }, state.on ? 'Writes are STOPPED' : 'Stop all writes');
   document.getElementById('switch').replaceChildren(button);
   document.body.classList.toggle('stopped', state.on);

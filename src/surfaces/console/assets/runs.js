@@ -47,7 +47,7 @@ export async function runBlock(box, id, signal, incidentShown = false) {
   const drawSoon = () => {
     if (due) return;
     due = true;
-    setTimeout(() => draw().catch((error) => notice(error.message, 'bad')), DRAW_EVERY_MS);
+    setTimeout(() => void draw().catch((error) => notice(error.message, 'bad')), DRAW_EVERY_MS);
   };
   await draw();
   void follow(
