@@ -22,6 +22,7 @@ import { createMetrics, type Metrics } from '#telemetry/metrics.ts';
 import { stepsByName } from './catalogue.ts';
 import { linkRuns, wireEngine } from './engine.ts';
 import { createLifecycle } from './lifecycle.ts';
+import { createEventLog } from './log-events.ts';
 import { osUser } from './os-user.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
 import { wireSlack } from './slack.ts';
@@ -71,6 +72,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   const journal = metrics.timed(openSqliteJournal({ path: config.journal.path, clock, log }));
   lifecycle.onStop('journal', () => journal.close());
   journal.onAppended((events) => metrics.observeEvents(events));
+  journal.onAppended(createEventLog(log));
   const targets = createTargets(config, clock);
   lifecycle.onStop('targets', () => targets.close());
   const runbooks = createRunbookLibrary({ dir: config.runbooksDir, steps, clock, log });
@@ -207,7 +209,7 @@ interface ListenerParts {
 function listenerOf({ config, clock, log, operations, console, metrics, slackRoutes }: ListenerParts): Promise<HttpServer> {
   const { alertmanager } = config;
   const auth = alertmanager.kind === 'bearer' ? { bearerToken: alertmanager.token } : alertmanager.kind === 'basic' ? { basic: { username: alertmanager.username, password: alertmanager.password } } : {};
-  const plugins: HttpPlugin[] = [alertmanagerRoutes({ operations, auth, log })];
+  const plugins: HttpPlugin[] = [alertmanagerRoutes({ operations, auth, clock, log })];
   if (console !== undefined) plugins.push(console.routes);
   if (slackRoutes !== undefined) plugins.push(slackRoutes);
   return createHttpServer({

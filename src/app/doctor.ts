@@ -9,6 +9,7 @@ import type { Config } from '#config/config.ts';
 import { TIERS } from '#step-kit/index.ts';
 import { stepsByName } from './catalogue.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
+import { osUser } from './os-user.ts';
 import { createTargets, type Targets } from './targets.ts';
 
 interface Finding {
@@ -22,7 +23,7 @@ export async function doctor(config: Config, { json, out, note }: LocalOptions):
   const targets = createTargets(config, systemClock);
   const findings: Finding[] = [];
   try {
-    for (const check of [journalOf, runbooksOf, policyOf, alertmanagerOf, slackOf]) {
+    for (const check of [journalOf, runbooksOf, policyOf, consoleOf, alertmanagerOf, slackOf]) {
       note('looking …');
       findings.push(...(await check(config)));
     }
@@ -65,6 +66,13 @@ async function policyOf({ policy, policyFile }: Config): Promise<Finding[]> {
   if (missing.length === TIERS.length) return [{ what, state: 'warn', say: 'it names no tier: the bot diagnoses, and nothing can be approved' }];
   if (missing.length > 0) return [{ what, state: 'warn', say: `it does not name ${missing.join(', ')}, so nothing of these can be approved${missing.includes('R3') ? ', and nobody can let writes happen again once the kill switch was on' : ''}` }];
   return [{ what, state: 'ok', say: 'all tiers have approvers' }];
+}
+
+async function consoleOf({ console, policy }: Config): Promise<Finding[]> {
+  if (!console.enabled) return [];
+  const me = `local:${osUser()}`;
+  const named = Object.values(policy.roles).some((members) => members.principals.includes(me));
+  return [named ? { what: 'console', state: 'ok', say: `its one-time link opens it as ${me}` } : { what: 'console', state: 'warn', say: `its one-time link opens it as ${me}, and the policy gives that no role: it can look and not act` }];
 }
 
 async function alertmanagerOf({ alertmanager }: Config): Promise<Finding[]> {

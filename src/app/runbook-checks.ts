@@ -37,7 +37,8 @@ export async function testRunbooks(path: string, { json, out, note }: LocalOptio
   if (json) out(JSON.stringify({ failed, runbooks: tested }));
   else {
     for (const one of tested) {
-      out(`${one.failed.length === 0 ? 'ok    ' : 'FAILED'} ${one.file}: ${one.passed} cases passed, ${one.failed.length} failed`);
+      const mistakes = one.failed.length === 0 ? '' : `, ${one.failed.length} mistakes`;
+      out(`${one.failed.length === 0 ? 'ok    ' : 'FAILED'} ${one.file}: ${one.passed} cases passed${mistakes}`);
       for (const line of [...one.failed, ...one.notCovered]) out(`       ${line}`);
     }
   }

@@ -83,8 +83,10 @@ export function createRunbookLibrary(options: { readonly dir: string; readonly s
   };
 
   const tell = (): void => {
-    log.info({ runbooks: [...byName.keys()] }, 'runbooks reloaded');
-    for (const diagnostic of library.diagnostics()) log.warn({}, formatDiagnostic(diagnostic));
+    const mistakes = library.diagnostics();
+    const broken = mistakes.some(({ severity }) => severity === 'error');
+    log.info({ runbooks: [...byName.keys()] }, broken ? 'runbooks looked at again; of files with mistakes the last good version stays in use' : 'runbooks reloaded');
+    for (const diagnostic of mistakes) log.warn({}, formatDiagnostic(diagnostic));
   };
 
   const library: RunbookLibrary = {

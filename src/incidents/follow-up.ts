@@ -94,7 +94,7 @@ async function objection({ feed, log }: FollowUpParts, state: IncidentState): Pr
       return { seen: false, because: 'looking again failed unexpectedly' } as const;
     });
     if (answer === 'not-ours') continue;
-    if (!answer.seen) return `Alertmanager says resolved, but the bot cannot see whether it is over: ${answer.because}.`;
+    if (!answer.seen) return `Alertmanager says resolved, but the bot cannot see whether it is over: ${answer.because.replace(/\.+$/, '')}.`;
     if (answer.stillHolds === true) return `Alertmanager says resolved, but ${answer.say}.`;
   }
   return undefined;

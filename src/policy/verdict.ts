@@ -17,7 +17,7 @@ export function inOneOf(principal: Principal, held: HeldRoles, roles: readonly s
   if (role !== undefined) return allow(`${principal.id} is in ${role}`);
   const unseen = roles.filter((wanted) => held.unreachable.includes(wanted));
   if (unseen.length > 0) return deny('identity-unreachable', `the Slack group behind ${listOf(unseen)} cannot be read now, so nobody counts as a member through it; try again, or ${what} as someone who is named in the policy`);
-  return deny('not-in-role', `${principal.id} is not in ${listOf(roles)}, which it takes to ${what}`);
+  return deny('not-in-role', `${principal.id} is not in ${listOf(roles)}, which it takes to ${what}; the policy file says who is`);
 }
 
 /** `a`, `a or b`, `a, b or c`. */

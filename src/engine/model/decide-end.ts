@@ -22,7 +22,7 @@ export function decideEnd(run: RunState, runbook: Runbook, facts: Facts): Next {
   if (run.cancel !== undefined) return end('cancelled', `cancelled by ${run.cancel.by}${run.cancel.reason === null ? '' : `: ${run.cancel.reason}`}`);
   const stopped = failedStop(run, runbook);
   if (stopped !== undefined) return end('failed', `step ${stopped} failed`);
-  if (run.dryRun) return end('succeeded', 'dry run: planned, nothing was offered');
+  if (run.dryRun) return endOfDryRun(run);
 
   const failed = [...run.effects.values()].filter((effect) => effect.status === 'failed').length;
   const done = doneHolds(run, runbook);
@@ -33,6 +33,14 @@ export function decideEnd(run: RunState, runbook: Runbook, facts: Facts): Next {
   if (done.holds && (late || !waiting)) return failed === 0 ? end('succeeded', done.because) : end('failed', `${failed} effects failed`);
   if (late) return end('failed', `not done in time: ${done.because}`);
   return { events: [], moves: [], dueAt: overAt };
+}
+
+/** A dry run that could not look has planned nothing, and must not read like one that found nothing to do. */
+function endOfDryRun(run: RunState): Next {
+  const planned = [...run.offers.values()].filter((offer) => offer.status === 'planned').length;
+  const blind = [...run.steps.values()].find((step) => step.status === 'failed');
+  if (planned === 0 && blind !== undefined) return end('failed', `dry run: nothing could be planned, step ${blind.id} failed`);
+  return end('succeeded', planned === 0 ? 'dry run: there is nothing to do' : 'dry run: planned, nothing was offered');
 }
 
 function end(status: 'succeeded' | 'failed' | 'cancelled', because: string): Next {

@@ -67,7 +67,7 @@ describe('who may decide', () => {
 
   test('every refusal says why in a sentence that names whom it is about', () => {
     const verdict = mayDecide(ask({ roles: [] }));
-    expect(verdict.because).toBe('ann is not in sre, which it takes to decide on R1');
+    expect(verdict.because).toBe('ann is not in sre, which it takes to decide on R1; the policy file says who is');
   });
 });
 

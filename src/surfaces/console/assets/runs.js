@@ -10,7 +10,7 @@ export async function runsPage({ main, signal }) {
     el('h1', {}, 'Runs'),
     table(
       ['Status', 'Runbook', 'Target', 'Started by', 'Started', 'Ended'],
-      items.map((run) => [badge(run.status), el('a', { href: `#/runs/${run.id}` }, run.title), run.target, run.trigger.requester, when(run.startedAt), when(run.endedAt)]),
+      items.map((run) => [badge(run.status), [el('a', { href: `#/runs/${run.id}` }, run.title), run.dryRun ? ' (dry run)' : ''], run.target, run.trigger.requester, when(run.startedAt), when(run.endedAt)]),
       'No runs yet.',
     ),
   );

@@ -5,6 +5,9 @@ import { jobRow, type JobRow } from '../records.ts';
 import { Cordum } from '../system.ts';
 
 const PAGE_SIZE = 500;
+/** core/model/job.go. */
+const JOB_STATES = ['PENDING', 'APPROVAL_REQUIRED', 'SCHEDULED', 'DISPATCHED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'DENIED', 'OUTPUT_QUARANTINED'] as const;
+
 /** Cordum remembers the newest 1,000 jobs of all tenants; pages may overlap or be thinned out by other tenants' jobs. */
 const MOST_PAGES = 6;
 
@@ -12,8 +15,8 @@ export const jobsList = defineRead({
   name: 'cordum.jobs.list',
   summary: 'Lists the newest jobs, optionally of one state or topic.',
   input: z.object({
-    /** `FAILED`, `PENDING`, … Empty: every state. */
-    state: z.string().default(''),
+    /** Empty: every state. A misspelt one would find nothing, which reads like an all-clear. */
+    state: z.enum(['', ...JOB_STATES]).default(''),
     topic: z.string().default(''),
     limit: z.int().min(1).max(1_000).default(100),
   }),

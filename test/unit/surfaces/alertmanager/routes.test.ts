@@ -1,15 +1,17 @@
 import fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
 import { describe, expect, it } from 'vitest';
-import { silentLog } from '#kernel/log.ts';
+import type { Clock } from '#kernel/clock.ts';
+import { silentLog, type Log } from '#kernel/log.ts';
 import { Secret } from '#kernel/secret.ts';
 import type { Notification } from '#operations/operations.ts';
 import type { AlertmanagerAuth } from '#surfaces/alertmanager/credential.ts';
 import { alertmanagerRoutes } from '#surfaces/alertmanager/routes.ts';
 import { recordedWebhook } from '../../../kit/alertmanager.ts';
+import { createVirtualClock } from '../../../kit/clock.ts';
 
 const SENT = recordedWebhook('am0.28-lifecycle-002-group_growing').body;
 
-async function server(auth: AlertmanagerAuth = {}, receive?: () => Promise<never>): Promise<{ app: FastifyInstance; received: Notification[] }> {
+async function server(auth: AlertmanagerAuth = {}, receive?: () => Promise<never>, log: Log = silentLog, clock: Clock = createVirtualClock()): Promise<{ app: FastifyInstance; received: Notification[] }> {
   const received: Notification[] = [];
   const receiveAlerts = async (notification: Notification) => {
     if (receive !== undefined) return receive();
@@ -17,7 +19,7 @@ async function server(auth: AlertmanagerAuth = {}, receive?: () => Promise<never
     return { accepted: notification.alerts.length, duplicates: 1, incidents: ['inc_1'] };
   };
   const app = fastify({ onProtoPoisoning: 'error' });
-  await app.register(alertmanagerRoutes({ operations: { receiveAlerts }, auth, log: silentLog }));
+  await app.register(alertmanagerRoutes({ operations: { receiveAlerts }, auth, clock, log }));
   return { app, received };
 }
 
@@ -41,6 +43,17 @@ describe('POST /webhooks/alertmanager', () => {
     const answer = await post(app, { payload: recordedWebhook('am0.25-hostile-003-label_names_via_api').body });
     expect(answer.statusCode).toBe(200);
     expect(received[0]?.alerts.some(({ labels }) => Object.hasOwn(labels, '__proto__'))).toBe(true);
+  });
+
+  it('leaves a trace of refused notifications in the log, and not one for each', async () => {
+    const clock = createVirtualClock();
+    const said: string[] = [];
+    const { app } = await server(BEARER, undefined, { ...silentLog, warn: (fields) => said.push(JSON.stringify(fields)) }, clock);
+    for (let tries = 0; tries < 5; tries += 1) await post(app, { headers: { authorization: 'Bearer wrong' } });
+    expect(said).toEqual(['{"status":401,"because":"The Authorization header is missing or wrong."}']);
+    await clock.advance(10_000);
+    await post(app);
+    expect(said).toHaveLength(2);
   });
 
   it('answers 400 with the field that is wrong', async () => {

@@ -68,7 +68,7 @@ describe('the reading steps', () => {
     cordum.on('GET', '/api/v1/jobs?limit=500', 'jobs_page_1');
     cordum.on('GET', `/api/v1/jobs?limit=500&cursor=${oldestMs(recorded)}999`, { body: { items: [recorded.at(-1), ...older], next_cursor: null } });
     cordum.on('GET', `/api/v1/jobs?limit=500&cursor=${oldestMs(older)}999`, { body: { items: older, next_cursor: null } });
-    expect(await run(jobsList, { state: 'failed' })).toMatchObject({ scanned: recorded.length + 3, truncated: false, items: expect.arrayContaining([expect.objectContaining({ jobId: 'older-2' }), expect.objectContaining({ jobId: '9b73b5cb-b545-4252-807c-1187631a3bd7' })]) });
+    expect(await run(jobsList, { state: 'FAILED' })).toMatchObject({ scanned: recorded.length + 3, truncated: false, items: expect.arrayContaining([expect.objectContaining({ jobId: 'older-2' }), expect.objectContaining({ jobId: '9b73b5cb-b545-4252-807c-1187631a3bd7' })]) });
     expect(await run(jobsList, { limit: 1 })).toMatchObject({ total: 1, truncated: true });
   });
 });
