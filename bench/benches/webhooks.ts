@@ -19,15 +19,13 @@ interface Subject {
 }
 
 function limit(name: string, commits: 'one-each' | 'shared'): Subject {
-  return {
-    name,
-    mix: 'storm',
-    async start(folder) {
-      const server = start('bench/processes/webhook-limit.ts', [JSON.stringify({ file: join(folder, 'bodies.db'), commits })]);
-      const [, json = ''] = await server.line(/^RESULT (.*)$/);
-      return { url: (JSON.parse(json) as { readonly url: string }).url, stop: () => server.stop() };
-    },
-  };
+  return { name, mix: 'storm', start: (folder) => startServer('bench/processes/webhook-limit.ts', { file: join(folder, 'bodies.db'), commits }) };
+}
+
+async function startServer(script: string, input: object): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  const server = start(script, [JSON.stringify(input)]);
+  const [, json = ''] = await server.line(/^RESULT (.*)$/);
+  return { url: (JSON.parse(json) as { readonly url: string }).url, stop: () => server.stop() };
 }
 
 function bot(name: string, mix: Mix): Subject {
@@ -36,9 +34,10 @@ function bot(name: string, mix: Mix): Subject {
 
 const ONE_EACH = limit('bare http + SQLite, one commit a request', 'one-each');
 const SHARED = limit('bare http + SQLite, shared commits', 'shared');
+const UNSTORED: Subject = { name: "the bot's webhook, storing nothing", mix: 'storm', start: () => startServer('bench/processes/webhook-unstored.ts', {}) };
 const STORM = bot('the bot', 'storm');
 const RUNS = bot('the bot, runs too', 'runs');
-const SUBJECTS = [ONE_EACH, SHARED, STORM, RUNS];
+const SUBJECTS = [ONE_EACH, SHARED, UNSTORED, STORM, RUNS];
 
 export async function benchWebhooks({ quick, say }: BenchOptions): Promise<Report> {
   const rounds = quick ? 1 : 3;
@@ -98,6 +97,7 @@ function report(measured: ReadonlyMap<string, readonly LoadResult[]>): Report {
     notes: [
       'Body: three alerts as Alertmanager 0.28 sent them, 2 KB; group, fingerprints and times change, so every request has something to commit. The bot parses, checks, routes, decides and hash-chains; the bare servers parse the JSON and store the text.',
       `"the bot": ${MIXES.storm}. "runs too": ${MIXES.runs}. The verdicts are about the former.`,
+      '"storing nothing": the same HTTP layer, credential, JSON and schema, answered at once. It shows what part of the distance is not the storing.',
       'Load generator (autocannon, a process of its own) and server share the cores.',
     ],
   };
