@@ -78,7 +78,7 @@ function whyClosed(ctx: Context, run: RunState, approval: ApprovalState, others:
     case 'approved':
     case 'redeemed':
     case 'denied':
-      return refuse('already-decided', `it is ${approval.status} already${by === undefined ? '' : `: ${by.principal} said ${by.decision}`}`);
+      return refuse('already-decided', `it is ${approval.status === 'redeemed' ? 'approved, and used,' : approval.status} already${by === undefined ? '' : `: ${by.principal} said ${by.decision}`}`);
   }
 }
 

@@ -20,6 +20,7 @@ let leave = new AbortController();
 async function show() {
   leave.abort();
   leave = new AbortController();
+  document.getElementById('notice').replaceChildren();
   const { signal } = leave;
   const path = location.hash.replace(/^#\/?/, '');
   const main = document.getElementById('main');
