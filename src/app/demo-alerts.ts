@@ -25,20 +25,25 @@ export function createAlertStandIn({ metricsUrl, webhookUrl, say }: { metricsUrl
     if (value === undefined) return;
     const depth = Number(value);
     if (depth > THRESHOLD && startsAt === undefined) {
-      startsAt = new Date(systemClock.now()).toISOString();
+      const since = new Date(systemClock.now()).toISOString();
       say(`ALERT   CordumDLQDepthHigh fires: cordum_dlq_entries is ${depth}, more than ${THRESHOLD}.`);
-      await post(webhookUrl, 'firing', startsAt, depth);
+      await post(webhookUrl, 'firing', since, depth);
+      startsAt = since;
     } else if (depth <= THRESHOLD && startsAt !== undefined) {
       const since = startsAt;
-      startsAt = undefined;
       say(`ALERT   CordumDLQDepthHigh resolves: cordum_dlq_entries is ${depth}.`);
       await post(webhookUrl, 'resolved', since, depth);
+      startsAt = undefined;
     }
   };
 
+  // Like Alertmanager: what was not delivered is sent again the next time.
+  const complain = (error: unknown): void => {
+    if (!stopped) say(`ALERT   not delivered, trying again: ${error instanceof Error ? error.message : String(error)}`);
+  };
   const again = (): void => {
     if (stopped) return;
-    cancel = systemClock.schedule(systemClock.now() + EVERY_MS, () => void evaluate().catch(() => undefined).finally(again));
+    cancel = systemClock.schedule(systemClock.now() + EVERY_MS, () => void evaluate().catch(complain).finally(again));
   };
   return {
     start: again,

@@ -49,7 +49,11 @@ async function testOne(file: string): Promise<Tested> {
   const { runbook, diagnostics } = loadRunbook({ file, text: await readFile(file, 'utf8'), steps: stepsByName() });
   if (runbook === undefined) return { file, passed: 0, failed: diagnostics.map(formatDiagnostic), notCovered: [] };
   const casesFile = join(dirname(file), basename(file).replace(/\.yaml$/, CASES));
-  const text = await readFile(casesFile, 'utf8').catch(() => undefined);
+  const text = await readFile(casesFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    // Only a file that is not there means that there are no cases.
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
   if (text === undefined) return { file, passed: 0, failed: [], notCovered: [`no cases: write them into ${casesFile}`] };
   const report = runCases({ runbook, file: casesFile, text });
   const broken = report.results.filter(({ passed }) => !passed);

@@ -1,6 +1,6 @@
 /** What the buttons of a card do. Every one of them ends in an operation, or in a sentence to the person who pressed it. */
 import type { Principal } from '#policy/model.ts';
-import type { EffectView, OfferView, RunView } from '#engine/model/views.ts';
+import type { ApprovalView, EffectView, OfferView, RunView } from '#engine/model/views.ts';
 import { ACTIONS, isNamedBy, readApprovalValue, readPartValue } from './cards/actions.ts';
 import type { Modal } from './cards/blocks.ts';
 import { approveModal, closeModal, planModal, settleModal, type Metadata } from './cards/modals.ts';
@@ -40,25 +40,28 @@ export async function onClick(world: ClickWorld, principal: Principal, click: Cl
 }
 
 async function decide(world: ClickWorld, principal: Principal, click: Click, value: string, decision: 'approve' | 'deny'): Promise<Outcome> {
-  const named = readApprovalValue(value);
-  const approval = named === undefined ? undefined : await world.operations.approval(named.approvalId);
-  if (named === undefined || approval === undefined) return GONE;
-  const subjectId = approval.incidentId ?? approval.runId;
-  const foreign = await foreignCard(world, click, subjectId);
-  if (foreign !== undefined) return foreign;
-  return decideAs(world, principal, named.approvalId, { decision, digest: named.digest });
+  const found = await findApproval(world, click, value);
+  if ('outcome' in found) return found.outcome;
+  return decideAs(world, principal, found.approval.id, { decision, digest: found.digest });
 }
 
 async function openApproval(world: ClickWorld, click: Click, value: string): Promise<Outcome> {
+  const found = await findApproval(world, click, value);
+  if ('outcome' in found) return found.outcome;
+  const { approval, digest, subjectId } = found;
+  if (approval.status !== 'pending') return { say: `This approval is ${approval.status}${approval.because === null ? '' : `: ${approval.because}`}.`, refresh: subjectId, ...(approval.decisions.length === 0 ? {} : { decided: approval }) };
+  if (approval.plan.digest !== digest) return { say: 'The plan has moved since this card was shown. Look at the new one.', refresh: subjectId };
+  return open(world, click, approveModal(approval, metadataOf(click, subjectId, value)));
+}
+
+/** The approval that a button names, with the digest that it was shown with; or what to say instead. */
+async function findApproval(world: ClickWorld, click: Click, value: string): Promise<{ readonly approval: ApprovalView; readonly digest: string; readonly subjectId: string } | { readonly outcome: Outcome }> {
   const named = readApprovalValue(value);
   const approval = named === undefined ? undefined : await world.operations.approval(named.approvalId);
-  if (named === undefined || approval === undefined) return GONE;
+  if (named === undefined || approval === undefined) return { outcome: GONE };
   const subjectId = approval.incidentId ?? approval.runId;
   const foreign = await foreignCard(world, click, subjectId);
-  if (foreign !== undefined) return foreign;
-  if (approval.status !== 'pending') return { say: `This approval is ${approval.status}${approval.because === null ? '' : `: ${approval.because}`}.`, refresh: subjectId, ...(approval.decisions.length === 0 ? {} : { decided: approval }) };
-  if (approval.plan.digest !== named.digest) return { say: 'The plan has moved since this card was shown. Look at the new one.', refresh: subjectId };
-  return open(world, click, approveModal(approval, metadataOf(click, subjectId, value)));
+  return foreign === undefined ? { approval, digest: named.digest, subjectId } : { outcome: foreign };
 }
 
 async function planAgain(world: ClickWorld, principal: Principal, click: Click, value: string): Promise<Outcome> {

@@ -76,11 +76,16 @@ let looking;
 
 async function killSwitch() {
   const state = await get('/kill-switch');
-  looking ??= setInterval(() => void killSwitch().catch(() => undefined), LOOK_EVERY_MS);
+  looking ??= setInterval(() => void killSwitch().catch(cannotSee), LOOK_EVERY_MS);
   const button = el('button', { type: 'button', class: state.on ? 'danger' : 'quiet', onclick: () => flip(state.on) }, state.on ? 'Writes are STOPPED' : 'Stop all writes');
   document.getElementById('switch').replaceChildren(button);
   document.body.classList.toggle('stopped', state.on);
   button.title = state.on ? `${state.by}: ${state.reason}` : 'The kill switch: stops every write within a second';
+}
+
+/** An old state would be a guess: whoever looks at the switch must know that nobody sees it now. */
+function cannotSee() {
+  document.getElementById('switch').replaceChildren(el('span', { class: 'bad' }, 'The bot cannot be reached'));
 }
 
 async function flip(on) {
