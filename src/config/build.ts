@@ -105,7 +105,7 @@ function buildTarget({ name, match, cordum, prometheus, alertmanager, redis, nat
     ...(prometheus === undefined ? {} : { prometheus }),
     ...(alertmanager === undefined ? {} : { alertmanager }),
     ...(redis === undefined ? {} : { redis: { url: new Secret(redis.url) } }),
-    ...(nats === undefined ? {} : { nats: { url: new Secret(nats.url), ...(nats.monitorUrl === undefined ? {} : { monitorUrl: nats.monitorUrl }) } }),
-    ...(kubernetes === undefined ? {} : { kubernetes: { namespace: kubernetes.namespace, ...(kubernetes.kubeconfig === undefined ? {} : { kubeconfig: resolvePath(kubernetes.kubeconfig) }) } }),
+    ...(nats === undefined ? {} : { nats: { url: new Secret(nats.url), monitorUrls: nats.monitorUrl === undefined ? [] : [nats.monitorUrl] } }),
+    ...(kubernetes === undefined ? {} : { kubernetes: { namespace: kubernetes.namespace, profile: 'kustomize' as const, names: {}, replicas: {}, ...(kubernetes.kubeconfig === undefined ? {} : { kubeconfig: resolvePath(kubernetes.kubeconfig) }) } }),
   };
 }

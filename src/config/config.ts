@@ -1,4 +1,5 @@
 import type { Secret } from '#kernel/secret.ts';
+import type { TlsMaterial } from '#kernel/tls.ts';
 import type { Policy } from '#policy/model.ts';
 
 /** What the parts of the bot are told; each takes its own slice. Paths are absolute. */
@@ -58,13 +59,62 @@ export interface TargetConfig {
   readonly name: string;
   /** Label → exact value. Empty: every alert. The first target that matches is taken. */
   readonly match: Readonly<Record<string, string>>;
-  readonly cordum?: { readonly url: string; readonly apiKey: Secret; readonly tenant: string };
-  readonly prometheus?: { readonly url: string };
-  readonly alertmanager?: { readonly url: string };
-  /** URLs that may hold a password are secrets as a whole. */
-  readonly redis?: { readonly url: Secret };
-  readonly nats?: { readonly url: Secret; readonly monitorUrl?: string };
-  readonly kubernetes?: { readonly namespace: string; readonly kubeconfig?: string };
+  readonly cordum?: { readonly url: string; readonly apiKey: Secret; readonly tenant: string; readonly tls?: TlsMaterial };
+  readonly prometheus?: HttpEndpoint;
+  readonly alertmanager?: HttpEndpoint;
+  readonly redis?: RedisTarget;
+  readonly nats?: NatsTarget;
+  readonly kubernetes?: KubernetesTarget;
+  /** Services whose `grpc.health.v1` may be asked. */
+  readonly grpc?: readonly { readonly name: string; readonly address: string; readonly tls?: TlsMaterial }[];
+  /** Hosts, `name` or `name:port`, that `http.url.get` may ask. */
+  readonly http?: { readonly allow: readonly string[] };
+}
+
+/** An HTTP API beside Cordum. `tls` is for https only. */
+export interface HttpEndpoint {
+  readonly url: string;
+  readonly bearerToken?: Secret;
+  readonly basic?: { readonly username: string; readonly password: Secret };
+  readonly tls?: TlsMaterial;
+}
+
+/** Either one address (standalone, or any node of a cluster: which of them it is, the server says), or a Sentinel's. */
+export interface RedisTarget {
+  /** A URL that may hold a password is a secret as a whole. */
+  readonly url?: Secret;
+  readonly sentinel?: { readonly master: string; readonly addresses: readonly string[]; readonly password?: Secret };
+  readonly username?: string;
+  readonly password?: Secret;
+  readonly tls?: TlsMaterial;
+}
+
+export interface NatsTarget {
+  /** One or more URLs, separated by commas. */
+  readonly url: Secret;
+  /** Of each server, `http://host:8222`. */
+  readonly monitorUrls: readonly string[];
+  readonly username?: string;
+  readonly password?: Secret;
+  readonly token?: Secret;
+  /** The text of a `.creds` file. */
+  readonly credentials?: Secret;
+  readonly tls?: TlsMaterial;
+}
+
+export interface KubernetesTarget {
+  readonly namespace: string;
+  /** Absent: the service account of the pod that the bot runs in. */
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  /** How Cordum was installed: it decides names and labels. */
+  readonly profile: 'kustomize' | 'helm';
+  /** The Helm release; names begin with it. */
+  readonly release?: string;
+  /** Names that differ from the profile's: service → name of its Deployment or StatefulSet. */
+  readonly names: Readonly<Record<string, string>>;
+  /** How many replicas a service may have, where it differs from the scaling table. */
+  readonly replicas: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
 }
 
 /** The roles that API keys carry: a role may have its members only there. */

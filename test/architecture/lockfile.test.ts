@@ -25,7 +25,7 @@ describe('package-lock.json', () => {
 
   it('brings the pinned Node: its install script is allowed by name, and no other is', () => {
     expect(packages['node_modules/node']?.hasInstallScript).toBe(true);
-    expect(manifest.allowScripts).toEqual({ node: true });
+    expect(manifest.allowScripts).toEqual({ node: true, protobufjs: false });
   });
 });
 

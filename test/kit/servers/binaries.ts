@@ -5,6 +5,10 @@ import { delimiter, join } from 'node:path';
 export const SERVERS = {
   prometheus: { binaries: ['prometheus'], debianPackage: 'prometheus' },
   alertmanager: { binaries: ['alertmanager', 'prometheus-alertmanager'], debianPackage: 'prometheus-alertmanager' },
+  redis: { binaries: ['redis-server'], debianPackage: 'redis-server' },
+  nats: { binaries: ['nats-server'], debianPackage: 'nats-server' },
+  promtool: { binaries: ['promtool'], debianPackage: 'prometheus' },
+  openssl: { binaries: ['openssl'], debianPackage: 'openssl' },
   chromium: { binaries: ['chromium', 'chromium-browser', 'google-chrome'], debianPackage: 'chromium' },
 } as const;
 export type ServerName = keyof typeof SERVERS;

@@ -79,8 +79,8 @@ describe('a complete configuration', () => {
     expect(prod?.cordum).toMatchObject({ url: 'https://cordum.example.com:8443', tenant: 'acme' });
     expect(prod?.cordum?.apiKey?.reveal()).toBe('ck_1');
     expect(Object.entries(prod?.match ?? {})).toEqual([['cluster', 'prod'], ['__proto__', 'x']]);
-    expect(prod?.redis?.url.reveal()).toBe('redis://:hunter2@redis:6379');
-    expect(prod?.kubernetes).toEqual({ namespace: 'cordum', kubeconfig: '/etc/bot/kube/config' });
+    expect(prod?.redis?.url?.reveal()).toBe('redis://:hunter2@redis:6379');
+    expect(prod?.kubernetes).toEqual({ namespace: 'cordum', profile: 'kustomize', names: {}, replicas: {}, kubeconfig: '/etc/bot/kube/config' });
     expect(rest).toMatchObject({ name: 'rest', match: {}, cordum: { url: 'http://127.0.0.1:8081', tenant: 'default' } });
     expect(Object.keys(config.policy.tiers)).toEqual(['R1', 'R2', 'R3']);
   });
