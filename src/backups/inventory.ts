@@ -1,0 +1,116 @@
+/** What backups a directory holds: sets by store and time, their files, and what speaks against each at first sight. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, succeed, type Result } from '#kernel/failure.ts';
+import { MANIFEST_MAX_BYTES, readManifest, type Manifest } from './manifest.ts';
+import { readName, STORES, timeOfStamp, type Store } from './names.ts';
+
+/** A directory with more entries than this is not one of backups. */
+const ENTRIES_MAX = 100_000;
+/** Archives of one NATS set. */
+const STREAMS_MAX = 1_000;
+
+export interface BackupFile {
+  /** Relative to the directory. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+  /** Redis: the number in `-node<i>`. */
+  readonly node?: number;
+  /** NATS: the stream by its folder or file. */
+  readonly stream?: string;
+}
+
+export interface BackupSet {
+  readonly store: Store;
+  readonly stamp: string;
+  /** By its name, ms since the epoch. */
+  readonly namedMs: number;
+  readonly files: readonly BackupFile[];
+  readonly bytes: number;
+  /** `none`: the backup has no manifest. A text: it has one that cannot be read, and why. */
+  readonly manifest: Manifest | 'none' | { readonly unreadable: string };
+}
+
+export interface Inventory {
+  readonly directory: string;
+  /** The newest first, by store. */
+  readonly sets: readonly BackupSet[];
+  /** Entries that are no backups by their name: told, since a misspelt name is a backup that nobody finds. */
+  readonly strangers: readonly string[];
+}
+
+export async function readInventory(directory: string): Promise<Result<Inventory>> {
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    return fail('notFound', `The directory of backups ${directory} cannot be read: ${reasonOf(error)}.`);
+  }
+  if (names.length > ENTRIES_MAX) return fail('tooLarge', `${directory} holds ${names.length} entries; a directory of backups has at most ${ENTRIES_MAX}.`);
+  const found = new Map<string, { store: Store; stamp: string; files: BackupFile[]; manifest: BackupSet['manifest'] }>();
+  const strangers: string[] = [];
+  const setOf = (store: Store, stamp: string) => {
+    const key = `${store} ${stamp}`;
+    const set = found.get(key) ?? { store, stamp, files: [], manifest: 'none' as const };
+    found.set(key, set);
+    return set;
+  };
+  for (const name of names.toSorted()) {
+    const read = readName(name);
+    if (read === undefined) strangers.push(name);
+    else if (read.kind === 'manifest') setOf(read.store, read.stamp).manifest = await manifestOf(join(directory, name));
+    else if (read.kind === 'nats') setOf('nats', read.stamp).files.push(...(await streamFiles(directory, name)));
+    else {
+      const file = await fileOf(directory, name);
+      if (file !== undefined) setOf(read.kind, read.stamp).files.push(read.kind === 'redis' && read.node !== null ? { ...file, node: read.node } : file);
+    }
+  }
+  const sets = [...found.values()].map((set): BackupSet => ({ ...set, namedMs: timeOfStamp(set.stamp) ?? 0, bytes: set.files.reduce((sum, file) => sum + file.bytes, 0) }));
+  return succeed({ directory, strangers, sets: sets.toSorted((a, b) => STORES.indexOf(a.store) - STORES.indexOf(b.store) || b.namedMs - a.namedMs) });
+}
+
+async function manifestOf(path: string): Promise<BackupSet['manifest']> {
+  try {
+    const { size } = await stat(path);
+    if (size > MANIFEST_MAX_BYTES) return { unreadable: `it is ${size} bytes long` };
+    const read = readManifest(await readFile(path, 'utf8'));
+    return read.ok ? read.manifest : { unreadable: read.because };
+  } catch (error) {
+    return { unreadable: reasonOf(error) };
+  }
+}
+
+/** The archives of one NATS set: `<STREAM>.snapshot/` as natscli lays it out, or a bare `<STREAM>.tar.s2` or `<STREAM>.narc`. */
+async function streamFiles(directory: string, folder: string): Promise<BackupFile[]> {
+  let names: string[];
+  try {
+    names = await readdir(join(directory, folder));
+  } catch {
+    return [];
+  }
+  const files: BackupFile[] = [];
+  for (const name of names.toSorted().slice(0, STREAMS_MAX)) {
+    const stream = /^(.{1,255})\.(?:snapshot|tar\.s2|narc)$/.exec(name)?.[1];
+    if (stream === undefined) continue;
+    const inner = name.endsWith('.snapshot') ? ['backup.json', 'stream.tar.s2'] : [''];
+    for (const part of inner) {
+      const file = await fileOf(directory, part === '' ? `${folder}/${name}` : `${folder}/${name}/${part}`);
+      if (file !== undefined) files.push({ ...file, stream });
+    }
+  }
+  return files;
+}
+
+async function fileOf(directory: string, path: string): Promise<BackupFile | undefined> {
+  try {
+    const found = await stat(join(directory, path));
+    return found.isFile() ? { path, bytes: found.size, modifiedMs: Math.trunc(found.mtimeMs) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'for no reason given';
+}
