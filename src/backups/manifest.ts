@@ -31,9 +31,10 @@ const shard = z.object({
 
 const redis = z.object({
   shards: z.array(shard).min(1),
-  keysByPrefix: z.array(z.object({ prefix: z.string(), count })),
+  /** `volatile`: those with a time to live, which grow fewer by themselves. */
+  keysByPrefix: z.array(z.object({ prefix: z.string(), count, volatile: count })),
   required: z.array(z.object({ key: z.string(), sha256 })),
-  sample: z.array(z.object({ key: z.string(), type: z.string(), sha256, ttlSeconds: count.nullable() })),
+  sample: z.array(z.object({ key: z.string(), type: z.string(), sha256, expiresAt: time.nullable() })),
   /** Records of Cordum that could not be read as what they are when the backup was taken. */
   unreadable: z.array(z.object({ key: z.string(), why: z.string() })),
   newestRecordAt: time.nullable(),
