@@ -69,7 +69,7 @@ export async function countDataset(connection: RedisConnection, options: { reado
   let cursor = '0';
   do {
     options.signal?.throwIfAborted();
-    const answer = (await connection.call('EVAL', COUNT_SCRIPT, 0, cursor, KEYS_A_TURN, options.seed, options.choose === 0 ? -1 : ceiling)) as [string, [string, number, number][], [string, string][]];
+    const answer = (await evalReadOnly(connection, COUNT_SCRIPT, cursor, KEYS_A_TURN, options.seed, options.choose === 0 ? -1 : ceiling)) as [string, [string, number, number][], [string, string][]];
     cursor = answer[0];
     for (const [prefix, count, ephemeral] of answer[1]) {
       const name = counts.has(prefix) || counts.size < PREFIXES_MAX ? prefix : OTHER_PREFIX;
@@ -90,6 +90,16 @@ export async function countDataset(connection: RedisConnection, options: { reado
     prefixes: [...counts].map(([prefix, one]) => ({ prefix, ...one })).toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)),
     chosen: chosen.map(({ key }) => key),
   };
+}
+
+/** `EVAL_RO` cannot write, whatever the script says; servers before 7 do not know it. */
+async function evalReadOnly(connection: RedisConnection, script: string, ...args: readonly (string | number)[]): Promise<unknown> {
+  try {
+    return await connection.call('EVAL_RO', script, 0, ...args);
+  } catch (error) {
+    if (!(error instanceof Error) || !/unknown command/i.test(error.message)) throw error;
+    return connection.call('EVAL', script, 0, ...args);
+  }
 }
 
 /** The digest of one key's value, independent of how the server keeps it. Undefined: gone, too large, or of a kind that cannot be read. */

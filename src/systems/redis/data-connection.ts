@@ -53,7 +53,7 @@ export async function openDataConnection(at: DataAddress): Promise<Result<DataCo
   });
 }
 
-function optionsOf({ host, port, username, password, tls }: DataAddress): RedisOptions {
+function optionsOf({ host, port, username, password, tls }: DataAddress) {
   return {
     host,
     port,
@@ -67,5 +67,5 @@ function optionsOf({ host, port, username, password, tls }: DataAddress): RedisO
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     connectionName: 'cordum-runbook-bot-drill',
-  };
+  } satisfies RedisOptions;
 }

@@ -1,0 +1,144 @@
+/** The drill of a Redis backup: bytes, completeness, meaning. Each stage adds its checks; one that cannot go on ends the drill. */
+import type { BackupSet } from '#backups/inventory.ts';
+import type { Manifest } from '#backups/manifest.ts';
+import { formCluster } from '#backups/redis/cluster.ts';
+import type { RedisConnection } from '#backups/redis/connection.ts';
+import type { PrefixCount } from '#backups/redis/dataset.ts';
+import { failed, passed, skipped, type Check } from '../check.ts';
+import { checkAge, type Claim } from '../age.ts';
+import { checkFiles, checkManifest } from '../files.ts';
+import type { DrillContext, LiveFacts } from '../context.ts';
+import { fetchFiles, type Fetched } from '../fetch.ts';
+import { checkIsolation } from '../isolation.ts';
+import type { SandboxRedis } from '../sandbox/sandbox.ts';
+import { checkRdbFiles, type CheckedFile } from './rdb-checks.ts';
+import { verifyDataset } from './verify.ts';
+
+export interface RedisLive extends LiveFacts {
+  readonly keys: number;
+  readonly prefixes: readonly PrefixCount[];
+}
+
+/** A record that was written before the backup, and one written after it: the first must be there, the second must not. */
+export interface Canary {
+  readonly before: { readonly key: string; readonly value: string };
+  readonly after?: { readonly key: string };
+}
+
+export interface StoreDrill {
+  readonly checks: readonly Check[];
+  /** When the backup was taken, by its oldest claim. */
+  readonly takenMs: number;
+  /** The newest record that the restored copy holds; undefined when none says when it was written. */
+  readonly newestMs: number | undefined;
+  /** Servers of the sandbox, with their versions and ids. */
+  readonly servers: readonly { readonly id: string; readonly version: string; readonly address: string }[];
+}
+
+export interface RedisDrill {
+  readonly directory: string;
+  readonly set: BackupSet;
+  readonly live: RedisLive | undefined;
+  readonly canary: Canary | undefined;
+}
+
+export async function drillRedis(drill: RedisDrill, ctx: DrillContext): Promise<StoreDrill> {
+  const { set, live } = drill;
+  const manifest = typeof set.manifest === 'object' && 'version' in set.manifest ? set.manifest : undefined;
+  const checks: Check[] = [...checkManifest('redis', set)];
+  const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: set.namedMs, newestMs: undefined, servers: [], ...more });
+
+  const fetched = await ctx.during('fetch', `copying ${set.files.length} file(s) of redis-${set.stamp}`, () => fetchFiles(drill.directory, set.files, ctx.sandbox.directory, ctx.signal));
+  if (!fetched.ok) {
+    checks.push(failed('redis.files.readable', fetched.failure.message));
+    return end();
+  }
+  checks.push(...checkFiles('redis', fetched.value, manifest), ...checkShards(fetched.value, manifest));
+  const files = await ctx.during('fetch', 'checking the RDB files', () => checkRdbFiles(fetched.value, manifest, ctx));
+  checks.push(...files.checks);
+  const claims = claimsOf(set, manifest, files.files);
+  checks.push(...checkAge('redis', claims, { nowMs: ctx.clock.now(), maxAgeMs: ctx.limits.maxAgeMs }));
+  const taken = { takenMs: Math.min(...claims.map(({ atMs }) => atMs)) };
+
+  const shards = fetched.value.map((file) => {
+    const shard = manifest?.redis?.shards.find((one) => one.file === file.path);
+    return { file: file.copy, ...(isCluster(fetched.value, manifest) ? { slots: shard?.slots ?? [] } : {}) };
+  });
+  const loaded = await ctx.during('restore', `loading ${shards.length} shard(s) into the sandbox`, () => ctx.sandbox.loadRedis(shards, ctx.signal));
+  if (!loaded.ok) {
+    checks.push(failed('redis.restore.loads', loaded.failure.message));
+    return end(taken);
+  }
+  checks.push(...checkLoaded(loaded.value, files.files));
+  const servers = loaded.value.map(({ runId, version, host, port }) => ({ id: runId, version, address: `${host}:${port}` }));
+  const isolation = checkIsolation('redis', { ids: servers.map(({ id }) => id), addresses: servers.map(({ address }) => address) }, live);
+  checks.push(isolation);
+  if (isolation.status === 'failed') return end({ ...taken, servers });
+  return withConnections(loaded.value, ctx, checks, async (connections) => {
+    if (isCluster(fetched.value, manifest)) {
+      const nodes = connections.map((connection, i) => ({ connection, host: loaded.value[i]?.host ?? '', port: loaded.value[i]?.port ?? 0, slots: shards[i]?.slots ?? [] }));
+      const formed = await ctx.during('ready', 'forming the cluster again', () => formCluster(nodes, ctx.clock, ctx.signal));
+      checks.push(formed.ok ? passed('redis.cluster.formed', `${nodes.length} shards serve all ${formed.value.slots} slots.`) : failed('redis.cluster.formed', formed.failure.message));
+      if (!formed.ok) return end({ ...taken, servers });
+    }
+    const verified = await ctx.during('verify', 'looking at what was restored', () => verifyDataset({ connections, manifest, live, canary: drill.canary }, ctx));
+    checks.push(...verified.checks);
+    return end({ ...taken, servers, newestMs: verified.newestMs });
+  });
+}
+
+async function withConnections(servers: readonly SandboxRedis[], ctx: DrillContext, checks: Check[], work: (connections: readonly RedisConnection[]) => Promise<StoreDrill>): Promise<StoreDrill> {
+  const connections: RedisConnection[] = [];
+  try {
+    for (const server of servers) {
+      const opened = await ctx.connect(server);
+      if (!opened.ok) throw new Error(opened.failure.message);
+      connections.push(opened.value);
+    }
+    return await work(connections);
+  } catch (error) {
+    checks.push(failed('redis.verify.completes', ctx.signal.aborted ? 'The drill was cancelled.' : `The restored Redis could not be looked at: ${error instanceof Error ? error.message : 'for no reason given'}`));
+    return { checks, takenMs: 0, newestMs: undefined, servers: [] };
+  } finally {
+    await Promise.all(connections.map((connection) => connection.close()));
+  }
+}
+
+/** By the manifest; without one, several files are shards of one cluster. */
+function isCluster(files: readonly Fetched[], manifest: Manifest | undefined): boolean {
+  return manifest === undefined ? files.length > 1 : manifest.source.mode === 'cluster';
+}
+
+function claimsOf(set: BackupSet, manifest: Manifest | undefined, files: readonly CheckedFile[]): readonly Claim[] {
+  const headers = files.flatMap(({ head }) => (head?.createdMs === undefined ? [] : [{ of: 'header' as const, atMs: head.createdMs }]));
+  return [
+    { of: 'name', atMs: set.namedMs },
+    ...(manifest === undefined ? [] : [{ of: 'manifest' as const, atMs: Date.parse(manifest.takenAt) }]),
+    ...headers,
+    ...set.files.map(({ modifiedMs }) => ({ of: 'mtime' as const, atMs: modifiedMs })),
+  ];
+}
+
+/** One file for each primary: a CronJob succeeds as long as one of them could be reached. */
+function checkShards(files: readonly Fetched[], manifest: Manifest | undefined): readonly Check[] {
+  const name = 'redis.shards.complete';
+  if (manifest?.redis === undefined) {
+    return [skipped(name, `${files.length} file(s); without a manifest nobody says how many primaries there were.`)];
+  }
+  const missing = manifest.redis.shards.filter(({ file }) => !files.some(({ path }) => path === file)).map(({ file }) => file);
+  const extra = files.filter(({ path }) => manifest.redis?.shards.every(({ file }) => file !== path)).map(({ path }) => path);
+  if (!manifest.complete) return [failed(name, `The backup itself says that it is not complete: ${manifest.missing.join(', ')}.`)];
+  if (missing.length > 0) return [failed(name, `Of ${manifest.redis.shards.length} shards ${missing.join(', ')} is missing.`)];
+  if (extra.length > 0) return [failed(name, `${extra.join(', ')} is no shard of this backup.`)];
+  return [passed(name, `All ${files.length} shards are there.`)];
+}
+
+/** What the server has loaded must be what stands in the file: records whose time is over are left out, and counted. */
+function checkLoaded(servers: readonly SandboxRedis[], files: readonly CheckedFile[]): readonly Check[] {
+  const loaded = servers.reduce((sum, { loaded: { keys } }) => sum + keys, 0);
+  const expired = servers.reduce((sum, { loaded: one }) => sum + one.expired, 0);
+  const inFiles = files.every(({ keys }) => keys !== undefined) ? files.reduce((sum, { keys = 0 }) => sum + keys, 0) : undefined;
+  const detail = `Redis ${servers[0]?.version ?? ''} loaded ${loaded} keys and left out ${expired} whose time was over`;
+  if (inFiles !== undefined && loaded + expired !== inFiles) return [failed('redis.restore.loads', `${detail}, but the files hold ${inFiles}.`)];
+  return [passed('redis.restore.loads', `${detail}.`)];
+}

@@ -1,0 +1,164 @@
+/** What was restored against what was backed up, against what lives, and against what Cordum expects to find. */
+import type { Manifest } from '#backups/manifest.ts';
+import type { RedisConnection } from '#backups/redis/connection.ts';
+import { lookAtRecords } from '#backups/redis/cordum-records.ts';
+import { countDataset, digestKey, OTHER_PREFIX, type PrefixCount, type SampledKey } from '#backups/redis/dataset.ts';
+import { isoTime } from '#kernel/clock.ts';
+import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
+import type { DrillContext } from '../context.ts';
+import type { Canary, RedisLive } from './drill-redis.ts';
+
+/** Without them Cordum does not start with its own configuration and policy. */
+export const REQUIRED_KEYS = ['cfg:system:default', 'cfg:system:policy'] as const;
+/** Of a prefix with fewer keys a share says nothing. */
+const FEW_KEYS = 20;
+/** A server keeps times of expiry to the millisecond; a manifest of an old one is computed from what was left. */
+const EXPIRY_WITHIN_MS = 5_000;
+
+export interface Restored {
+  /** One for each shard. */
+  readonly connections: readonly RedisConnection[];
+  readonly manifest: Manifest | undefined;
+  readonly live: RedisLive | undefined;
+  readonly canary: Canary | undefined;
+}
+
+export async function verifyDataset(restored: Restored, ctx: DrillContext): Promise<{ readonly checks: readonly Check[]; readonly newestMs: number | undefined }> {
+  const { connections, manifest, live } = restored;
+  const prefixes = new Map<string, PrefixCount>();
+  for (const connection of connections) {
+    const counted = await countDataset(connection, { seed: '', choose: 0, signal: ctx.signal });
+    for (const { prefix, count, volatile } of counted.prefixes) {
+      const known = prefixes.get(prefix) ?? { prefix, count: 0, volatile: 0 };
+      prefixes.set(prefix, { prefix, count: known.count + count, volatile: known.volatile + volatile });
+    }
+  }
+  const records = await Promise.all(connections.map((connection) => lookAtRecords(connection, ctx.signal)));
+  const newestMs = Math.max(0, ...records.map((look) => look.newestMs ?? 0)) || undefined;
+  return {
+    checks: [
+      againstManifest(prefixes, manifest),
+      againstLive(prefixes, live, ctx.limits.tolerance),
+      await checkRequired(restored),
+      await checkSample(restored, ctx.clock.now()),
+      checkRecords(records.flatMap(({ unreadable }) => unreadable), records, manifest),
+      ...(await checkCanary(restored)),
+    ],
+    newestMs,
+  };
+}
+
+/** Keys that stay must be as many as they were; those with a time to live may have become fewer. */
+function againstManifest(now: ReadonlyMap<string, PrefixCount>, manifest: Manifest | undefined): Check {
+  const name = 'redis.keys.manifest';
+  if (manifest?.redis === undefined) return skipped(name, 'There is no manifest to compare with.');
+  const wrong: string[] = [];
+  const noted = new Map(manifest.redis.keysByPrefix.map((one) => [one.prefix, one]));
+  for (const prefix of new Set([...noted.keys(), ...now.keys()])) {
+    const then = noted.get(prefix) ?? { count: 0, volatile: 0 };
+    const is = now.get(prefix) ?? { count: 0, volatile: 0 };
+    if (is.count - is.volatile !== then.count - then.volatile) wrong.push(`${prefix}: ${is.count - is.volatile} keys that stay, there were ${then.count - then.volatile}`);
+    else if (is.volatile > then.volatile) wrong.push(`${prefix}: ${is.volatile} keys with a time to live, there were ${then.volatile}`);
+  }
+  return wrong.length > 0 ? failed(name, `${someOf(wrong)}.`) : passed(name, `Keys of ${noted.size} prefixes, as many as were backed up.`);
+}
+
+function againstLive(now: ReadonlyMap<string, PrefixCount>, live: RedisLive | undefined, tolerance: number): Check {
+  const name = 'redis.keys.live';
+  if (live === undefined) return skipped(name, 'No live Redis was given to compare with.');
+  const wrong: string[] = [];
+  for (const one of live.prefixes) {
+    const lives = one.count - one.volatile;
+    const is = now.get(one.prefix);
+    const restored = (is?.count ?? 0) - (is?.volatile ?? 0);
+    if (one.prefix === OTHER_PREFIX || Math.max(lives, restored) < FEW_KEYS) continue;
+    if (Math.abs(lives - restored) > Math.max(lives, restored) * tolerance) wrong.push(`${one.prefix}: ${restored} restored, ${lives} live`);
+  }
+  return wrong.length > 0 ? failed(name, `More than ${Math.round(tolerance * 100)} % apart: ${someOf(wrong)}.`) : passed(name, `Within ${Math.round(tolerance * 100)} % of the ${live.keys} live keys, prefix by prefix.`);
+}
+
+async function checkRequired({ connections }: Restored): Promise<Check> {
+  const missing: string[] = [];
+  for (const key of REQUIRED_KEYS) {
+    if ((await digestOf(connections, key)) === undefined) missing.push(key);
+  }
+  return missing.length > 0 ? failed('redis.keys.required', `Missing: ${missing.join(', ')}.`) : passed('redis.keys.required', `${REQUIRED_KEYS.join(' and ')} are there.`);
+}
+
+/** Values and times to live of keys that were chosen by chance when the backup was taken. */
+async function checkSample({ connections, manifest }: Restored, nowMs: number): Promise<Check> {
+  const name = 'redis.keys.sample';
+  const sample = manifest?.redis?.sample ?? [];
+  if (manifest?.redis === undefined) return skipped(name, 'There is no manifest to compare with.');
+  const wrong: string[] = [];
+  let over = 0;
+  for (const noted of sample) {
+    const expiresMs = noted.expiresAt === null ? null : Date.parse(noted.expiresAt);
+    const is = await digestOf(connections, noted.key);
+    // It may end while we look.
+    if (expiresMs !== null && expiresMs <= nowMs + EXPIRY_WITHIN_MS) over += 1;
+    else if (is === undefined) wrong.push(`${noted.key} is missing`);
+    else if (is.type !== noted.type) wrong.push(`${noted.key} is a ${is.type}, it was a ${noted.type}`);
+    else if (is.sha256 !== noted.sha256) wrong.push(`${noted.key} has another value`);
+    else if (!sameExpiry(is.expiresAtMs, expiresMs)) wrong.push(`${noted.key} ends at another time`);
+  }
+  if (wrong.length > 0) return failed(name, `${someOf(wrong)}.`);
+  if (sample.length === 0) return skipped(name, 'The manifest holds no sample.');
+  return passed(name, `${sample.length - over} of ${sample.length} sampled keys have the value and the time to live that they had${over > 0 ? `; the time of ${over} is over` : ''}.`);
+}
+
+function sameExpiry(is: number | null, was: number | null): boolean {
+  return is === null || was === null ? is === was : Math.abs(is - was) <= EXPIRY_WITHIN_MS;
+}
+
+/** A record that could not be read when the backup was taken is Cordum's trouble, not that of the backup. */
+function checkRecords(unreadable: readonly { readonly key: string; readonly why: string }[], looks: readonly { readonly read: number; readonly truncated: boolean }[], manifest: Manifest | undefined): Check {
+  const name = 'redis.records.parse';
+  const read = looks.reduce((sum, look) => sum + look.read, 0);
+  const known = new Set(manifest?.redis?.unreadable.map(({ key }) => key));
+  const fresh = unreadable.filter(({ key }) => !known.has(key));
+  if (fresh.length > 0) return failed(name, `${someOf(fresh.map(({ key, why }) => `${key}: ${why}`))}.`);
+  if (unreadable.length > 0) return warning(name, `${someOf(unreadable.map(({ key, why }) => `${key}: ${why}`))}: so they were already when the backup was taken.`);
+  return passed(name, `${read} records of Cordum parse${looks.some(({ truncated }) => truncated) ? ', the first of each kind' : ''}.`);
+}
+
+async function checkCanary({ connections, canary }: Restored): Promise<readonly Check[]> {
+  if (canary === undefined) return [skipped('redis.canary.present', 'No canary was planted before the backup.'), skipped('redis.canary.later', 'No canary was planted after the backup.')];
+  const before = await valueOf(connections, canary.before.key);
+  const checks = [before === canary.before.value ? passed('redis.canary.present', `${canary.before.key}, written before the backup, is there.`) : failed('redis.canary.present', `${canary.before.key}, written before the backup, ${before === undefined ? 'is missing' : 'has another value'}.`)];
+  if (canary.after === undefined) return [...checks, skipped('redis.canary.later', 'No canary was planted after the backup.')];
+  const after = await valueOf(connections, canary.after.key);
+  checks.push(after === undefined ? passed('redis.canary.later', `${canary.after.key}, written after the backup, is not there.`) : failed('redis.canary.later', `${canary.after.key}, written after the backup, is there: this is not that backup.`));
+  return checks;
+}
+
+/** A key stands in one shard; the others refuse it (MOVED) or do not have it. */
+async function digestOf(connections: readonly RedisConnection[], key: string): Promise<SampledKey | undefined> {
+  for (const connection of connections) {
+    const found = await unlessMoved(() => digestKey(connection, key));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+async function valueOf(connections: readonly RedisConnection[], key: string): Promise<string | undefined> {
+  for (const connection of connections) {
+    const value = await unlessMoved(() => connection.call('GET', key));
+    if (typeof value === 'string') return value;
+  }
+  return undefined;
+}
+
+async function unlessMoved<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof Error && /^(?:MOVED|CLUSTERDOWN|WRONGTYPE) /.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
+/** For the evidence: when the newest record was written, as a sentence. */
+export function sayNewest(newestMs: number | undefined): string {
+  return newestMs === undefined ? 'No record says when it was written.' : `The newest record is of ${isoTime(newestMs)}.`;
+}
