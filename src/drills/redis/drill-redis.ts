@@ -10,6 +10,7 @@ import { checkFiles, checkManifest } from '../files.ts';
 import type { DrillContext, LiveFacts } from '../context.ts';
 import { fetchFiles, type Fetched } from '../fetch.ts';
 import { checkIsolation } from '../isolation.ts';
+import type { StoreDrill } from '../run.ts';
 import type { SandboxRedis } from '../sandbox/sandbox.ts';
 import { checkRdbFiles, type CheckedFile } from './rdb-checks.ts';
 import { verifyDataset } from './verify.ts';
@@ -23,16 +24,6 @@ export interface RedisLive extends LiveFacts {
 export interface Canary {
   readonly before: { readonly key: string; readonly value: string };
   readonly after?: { readonly key: string };
-}
-
-export interface StoreDrill {
-  readonly checks: readonly Check[];
-  /** When the backup was taken, by its oldest claim. */
-  readonly takenMs: number;
-  /** The newest record that the restored copy holds; undefined when none says when it was written. */
-  readonly newestMs: number | undefined;
-  /** Servers of the sandbox, with their versions and ids. */
-  readonly servers: readonly { readonly id: string; readonly version: string; readonly address: string }[];
 }
 
 export interface RedisDrill {
