@@ -15,15 +15,16 @@ const anyObject = z.looseObject({});
 
 interface Kind {
   readonly name: string;
+  readonly prefix: string;
   readonly pattern: string;
   readonly shape: z.ZodType;
 }
 
 const KINDS: readonly Kind[] = [
-  { name: 'config documents', pattern: 'cfg:*', shape: configDocument },
-  { name: 'dead letters', pattern: 'dlq:entry:*', shape: anyObject },
-  { name: 'workflow definitions', pattern: 'wf:def:*', shape: anyObject },
-  { name: 'job requests', pattern: 'job:req:*', shape: anyObject },
+  { name: 'config documents', prefix: 'cfg', pattern: 'cfg:*', shape: configDocument },
+  { name: 'dead letters', prefix: 'dlq:entry', pattern: 'dlq:entry:*', shape: anyObject },
+  { name: 'workflow definitions', prefix: 'wf:def', pattern: 'wf:def:*', shape: anyObject },
+  { name: 'job requests', prefix: 'job:req', pattern: 'job:req:*', shape: anyObject },
 ];
 
 export interface RecordsLook {
@@ -35,13 +36,14 @@ export interface RecordsLook {
   readonly truncated: boolean;
 }
 
-/** Looks at one server; for a cluster at each of its primaries. */
-export async function lookAtRecords(connection: RedisConnection, signal?: AbortSignal): Promise<RecordsLook> {
+/** Looks at one server; for a cluster at each of its primaries. `prefixes`: those that it holds, so that nobody looks for what is not there. */
+export async function lookAtRecords(connection: RedisConnection, prefixes: ReadonlySet<string>, signal?: AbortSignal): Promise<RecordsLook> {
   const unreadable: { key: string; why: string }[] = [];
   let read = 0;
   let truncated = false;
   let newest = 0;
   for (const kind of KINDS) {
+    if (![...prefixes].some((prefix) => prefix === kind.prefix || prefix.startsWith(`${kind.prefix}:`))) continue;
     const keys = await keysOf(connection, kind.pattern, signal);
     truncated ||= keys.truncated;
     for (const key of keys.found) {

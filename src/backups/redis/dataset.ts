@@ -44,6 +44,7 @@ const VALUE_MAX_BYTES = 16 * 1024 * 1024;
 const COUNT_SCRIPT = `
 local answer = redis.call('SCAN', ARGV[1], 'COUNT', ARGV[2])
 local counts, volatile, order, chosen = {}, {}, {}, {}
+local ceiling = tonumber(ARGV[4])
 for _, key in ipairs(answer[2]) do
   local first, second = string.match(key, '^([^:]+):([a-z_%-]+):')
   local prefix = first and (first .. ':' .. second) or (string.match(key, '^([^:]+):') or key)
@@ -51,8 +52,10 @@ for _, key in ipairs(answer[2]) do
   if not counts[prefix] then counts[prefix] = 0; volatile[prefix] = 0; order[#order + 1] = prefix end
   counts[prefix] = counts[prefix] + 1
   if redis.call('PTTL', key) >= 0 then volatile[prefix] = volatile[prefix] + 1 end
-  local hash = tonumber(string.sub(redis.sha1hex(ARGV[3] .. key), 1, 8), 16)
-  if hash <= tonumber(ARGV[4]) then chosen[#chosen + 1] = { string.format('%08x', hash), key } end
+  if ceiling >= 0 then
+    local hash = tonumber(string.sub(redis.sha1hex(ARGV[3] .. key), 1, 8), 16)
+    if hash <= ceiling then chosen[#chosen + 1] = { string.format('%08x', hash), key } end
+  end
 end
 local out = {}
 for _, prefix in ipairs(order) do out[#out + 1] = { prefix, counts[prefix], volatile[prefix] } end

@@ -1,7 +1,7 @@
 /** What was restored against what was backed up, against what lives, and against what Cordum expects to find. */
 import type { Manifest } from '#backups/manifest.ts';
 import type { RedisConnection } from '#backups/redis/connection.ts';
-import { lookAtRecords } from '#backups/redis/cordum-records.ts';
+import { lookAtRecords, type RecordsLook } from '#backups/redis/cordum-records.ts';
 import { countDataset, digestKey, OTHER_PREFIX, type PrefixCount, type SampledKey } from '#backups/redis/dataset.ts';
 import { isoTime } from '#kernel/clock.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
@@ -26,14 +26,15 @@ export interface Restored {
 export async function verifyDataset(restored: Restored, ctx: DrillContext): Promise<{ readonly checks: readonly Check[]; readonly newestMs: number | undefined }> {
   const { connections, manifest, live } = restored;
   const prefixes = new Map<string, PrefixCount>();
+  const records: RecordsLook[] = [];
   for (const connection of connections) {
     const counted = await countDataset(connection, { seed: '', choose: 0, signal: ctx.signal });
     for (const { prefix, count, volatile } of counted.prefixes) {
       const known = prefixes.get(prefix) ?? { prefix, count: 0, volatile: 0 };
       prefixes.set(prefix, { prefix, count: known.count + count, volatile: known.volatile + volatile });
     }
+    records.push(await lookAtRecords(connection, new Set(counted.prefixes.map(({ prefix }) => prefix)), ctx.signal));
   }
-  const records = await Promise.all(connections.map((connection) => lookAtRecords(connection, ctx.signal)));
   const newestMs = Math.max(0, ...records.map((look) => look.newestMs ?? 0)) || undefined;
   return {
     checks: [

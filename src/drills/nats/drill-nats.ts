@@ -1,0 +1,176 @@
+/**
+ * The drill of a JetStream backup. A server takes damaged archives for whole ones (reliability.md §C.3), so five things are
+ * compared: the digest of the files, the archive itself, the state that was restored, its checksums, and its content.
+ */
+import { createReadStream } from 'node:fs';
+import type { StreamArchive } from '#backups/archive/archive.ts';
+import type { BackupSet } from '#backups/inventory.ts';
+import type { Manifest } from '#backups/manifest.ts';
+import type { JsonObject } from '#kernel/json.ts';
+import { checkAge, type Claim } from '../age.ts';
+import { failed, passed, skipped, someOf, type Check } from '../check.ts';
+import type { DrillContext, LiveFacts } from '../context.ts';
+import { fetchFiles } from '../fetch.ts';
+import { checkFiles, checkManifest } from '../files.ts';
+import { checkIsolation } from '../isolation.ts';
+import type { StoreDrill } from '../run.ts';
+import { lookInto, readStreamBackups, type StreamBackup, type WireState } from './backup-files.ts';
+import type { NatsSandboxClient, RestoredStream } from './client.ts';
+
+/** What Cordum keeps in JetStream; a backup without one of them is not of Cordum. */
+export const REQUIRED_STREAMS = ['CORDUM_SYS', 'CORDUM_JOBS'] as const;
+/** The first server that reads `NATSARC1`. */
+const V2_SINCE = [2, 15] as const;
+
+export interface NatsLive extends LiveFacts {
+  readonly streams: readonly { readonly name: string; readonly messages: number; readonly lastSeq: number }[];
+}
+
+export interface NatsDrill {
+  readonly directory: string;
+  readonly set: BackupSet;
+  readonly live: NatsLive | undefined;
+  connectNats(at: { readonly url: string; readonly token: string }): Promise<NatsSandboxClient>;
+}
+
+interface Looked extends StreamBackup {
+  readonly seen: StreamArchive | undefined;
+}
+
+export async function drillNats(drill: NatsDrill, ctx: DrillContext): Promise<StoreDrill> {
+  const { set, live } = drill;
+  const manifest = typeof set.manifest === 'object' && 'version' in set.manifest ? set.manifest : undefined;
+  const checks: Check[] = [...checkManifest('nats', set)];
+  const claims: readonly Claim[] = [{ of: 'name', atMs: set.namedMs }, ...(manifest === undefined ? [] : [{ of: 'manifest' as const, atMs: Date.parse(manifest.takenAt) }]), ...set.files.map(({ modifiedMs }) => ({ of: 'mtime' as const, atMs: modifiedMs }))];
+  const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: Math.min(...claims.map(({ atMs }) => atMs)), newestMs: undefined, servers: [], ...more });
+
+  const fetched = await ctx.during('fetch', `copying ${set.files.length} file(s) of nats-${set.stamp}`, () => fetchFiles(drill.directory, set.files, ctx.sandbox.directory, ctx.signal));
+  if (!fetched.ok) {
+    checks.push(failed('nats.files.readable', fetched.failure.message));
+    return end();
+  }
+  checks.push(...checkFiles('nats', fetched.value, manifest), ...checkAge('nats', claims, { nowMs: ctx.clock.now(), maxAgeMs: ctx.limits.maxAgeMs }));
+  const backups = await readStreamBackups(fetched.value);
+  checks.push(checkStreams(backups, manifest));
+  const looked = await ctx.during('fetch', 'reading the archives', () => Promise.all(backups.map(async (backup): Promise<Looked> => ({ ...backup, seen: backup.archive === undefined ? undefined : await lookInto(backup.archive) }))));
+  for (const backup of looked) checks.push(...checkArchive(backup, manifest));
+
+  const started = await ctx.during('restore', 'starting a nats-server', () => ctx.sandbox.startNats(ctx.signal));
+  if (!started.ok) {
+    checks.push(failed('nats.restore.loads', started.failure.message));
+    return end();
+  }
+  const server = started.value;
+  const servers = [{ id: server.serverId, version: server.version, address: server.url.replace('nats://', '') }];
+  const isolation = checkIsolation('nats', { ids: [server.serverId], addresses: servers.map(({ address }) => address) }, live);
+  checks.push(isolation);
+  if (isolation.status === 'failed') return end({ servers });
+  const client = await drill.connectNats(server);
+  try {
+    const newest: number[] = [];
+    const restored: string[] = [];
+    for (const backup of looked) {
+      const one = await restoreAndVerify(backup, { client, manifest, version: server.version, ctx });
+      checks.push(...one.checks);
+      if (one.restored !== undefined) {
+        restored.push(backup.stream);
+        newest.push(one.restored.newestMs);
+      }
+    }
+    const all = looked.length > 0 && restored.length === looked.length;
+    checks.push(all ? passed('nats.restore.loads', `${restored.join(', ')} restored into nats-server ${server.version}.`) : failed('nats.restore.loads', looked.length === 0 ? 'The backup holds no stream.' : `${restored.length} of ${looked.length} streams could be restored.`));
+    const newestMs = Math.max(0, ...newest);
+    return end({ servers, newestMs: newestMs === 0 ? undefined : newestMs });
+  } finally {
+    await client.close();
+  }
+}
+
+function checkStreams(backups: readonly StreamBackup[], manifest: Manifest | undefined): Check {
+  const name = 'nats.streams.complete';
+  const there = new Set(backups.map(({ stream }) => stream));
+  const wanted = manifest?.nats?.streams.map((stream) => stream.name) ?? [];
+  const missing = [...new Set([...REQUIRED_STREAMS, ...wanted])].filter((stream) => !there.has(stream));
+  if (manifest !== undefined && !manifest.complete) return failed(name, `The backup itself says that it is not complete: ${manifest.missing.join(', ')}.`);
+  return missing.length > 0 ? failed(name, `Missing: ${someOf(missing)}.`) : passed(name, `${[...there].join(', ')}.`);
+}
+
+/** What can be seen without a server. */
+function checkArchive({ stream, archive, because, state, config, seen }: Looked, manifest: Manifest | undefined): readonly Check[] {
+  const name = `nats.archive.${stream}`;
+  if (archive === undefined || seen === undefined) return [failed(name, 'Its archive is missing.')];
+  if (because !== '') return [failed(name, `${because}.`)];
+  const problems = [...seen.problems];
+  if (config !== undefined && config['name'] !== stream) problems.push(`it is a backup of ${String(config['name']).slice(0, 80)}, not of ${stream}`);
+  if (seen.stream !== '' && seen.stream !== stream) problems.push(`its archive is that of ${seen.stream.slice(0, 80)}, not of ${stream}`);
+  const consumers = state?.consumer_count;
+  if (consumers !== undefined && seen.problems.length === 0 && consumers !== seen.consumers.length) problems.push(`it holds ${seen.consumers.length} consumers, there were ${consumers}`);
+  // A v1 archive may hold more: what was deleted is cleaned up later.
+  if (state !== undefined && seen.problems.length === 0 && seen.messages < state.messages) problems.push(`it holds ${seen.messages} messages, there were ${state.messages}`);
+  const noted = manifest?.nats?.streams.find((one) => one.name === stream);
+  if (noted !== undefined && seen.contentSha256 !== undefined && noted.contentSha256 !== null && noted.contentSha256 !== seen.contentSha256) problems.push('its messages are not those that were backed up');
+  if (problems.length > 0) return [failed(name, `${someOf(problems)}.`)];
+  return [passed(name, `A whole ${seen.format} archive: ${seen.messages} message record(s), ${seen.consumers.length} consumer(s).`)];
+}
+
+interface Restoring {
+  readonly client: NatsSandboxClient;
+  readonly manifest: Manifest | undefined;
+  readonly version: string;
+  readonly ctx: DrillContext;
+}
+
+async function restoreAndVerify(backup: Looked, { client, manifest, version, ctx }: Restoring): Promise<{ readonly checks: readonly Check[]; readonly restored?: RestoredStream }> {
+  const { stream, archive, seen } = backup;
+  const noted = manifest?.nats?.streams.find((one) => one.name === stream);
+  const config = backup.config ?? (seen?.stream === stream ? { name: stream } : undefined);
+  const state = backup.state ?? (noted === undefined ? undefined : { messages: noted.state.messages, bytes: noted.state.bytes, first_seq: noted.state.firstSeq, last_seq: noted.state.lastSeq, consumer_count: noted.state.consumers, num_deleted: noted.state.deleted });
+  const name = `nats.restore.${stream}`;
+  if (archive === undefined || config === undefined) return { checks: [failed(name, 'There is nothing that could be restored.')] };
+  if (seen?.format === 'v2' && !isAtLeast(version, V2_SINCE)) return { checks: [failed(name, `It is a v2 archive (NATSARC1), which nats-server ${version} does not read: ${V2_SINCE.join('.')} or later is needed.`)] };
+  const restored = await ctx.during('restore', `restoring ${stream}`, () => client.restore({ config: forSandbox(config), state: (state ?? {}) as JsonObject, source: createReadStream(archive.copy, { highWaterMark: 64 * 1024 }), signal: ctx.signal }));
+  if (!restored.ok) return { checks: [failed(name, restored.failure.message)] };
+  return ctx.during('verify', `looking at ${stream}`, async () => {
+    const checks: Check[] = [checkState(stream, restored.value, state, noted)];
+    const sound = await client.check(stream, ctx.signal);
+    checks.push(sound.ok ? passed(`nats.checksums.${stream}`, 'The server has read every message again, and its checksums are right.') : failed(`nats.checksums.${stream}`, sound.failure.message));
+    if (noted?.contentSha256 != null && seen?.contentSha256 === undefined) {
+      const content = await client.digest(stream, restored.value, ctx.signal);
+      checks.push(content === noted.contentSha256 ? passed(`nats.content.${stream}`, 'Sequence, subject, headers and payload of every message are as they were.') : failed(`nats.content.${stream}`, 'Its messages are not those that were backed up.'));
+    } else if (seen?.contentSha256 === undefined) {
+      checks.push(skipped(`nats.content.${stream}`, 'No digest of the messages was taken with the backup.'));
+    }
+    return { checks, restored: restored.value };
+  });
+}
+
+/** What must be the same: how many messages, from where to where, and how many consumers. */
+function checkState(stream: string, restored: RestoredStream, state: WireState | undefined, noted: NonNullable<Manifest['nats']>['streams'][number] | undefined): Check {
+  const name = `nats.state.${stream}`;
+  if (state === undefined) return skipped(name, 'Nothing says how many messages there were.');
+  const wrong: string[] = [];
+  const compare = (what: string, is: number, was: number): void => {
+    if (is !== was) wrong.push(`${what} ${is}, it was ${was}`);
+  };
+  compare('messages', restored.messages, state.messages);
+  if (state.messages > 0) compare('first sequence', restored.firstSeq, state.first_seq);
+  compare('last sequence', restored.lastSeq, state.last_seq);
+  compare('consumers', restored.consumers.length, state.consumer_count);
+  const lost = noted?.consumers.filter((consumer) => !restored.consumers.some(({ name: is }) => is === consumer.name)).map((consumer) => consumer.name) ?? [];
+  if (lost.length > 0) wrong.push(`without the consumers ${someOf(lost)}`);
+  const delivering = restored.consumers.filter(({ delivering: is }) => is).map(({ name: is }) => is);
+  if (delivering.length > 0) wrong.push(`${someOf(delivering)} began to deliver`);
+  if (wrong.length > 0) return failed(name, `${someOf(wrong)}.`);
+  return passed(name, `${restored.messages} messages (${restored.firstSeq} to ${restored.lastSeq}) and ${restored.consumers.length} consumer(s), as when it was backed up; nothing was delivered.`);
+}
+
+/** One server, nobody to copy from, nobody to copy to. */
+function forSandbox(config: JsonObject): JsonObject {
+  const { sources: _sources, mirror: _mirror, republish: _republish, placement: _placement, ...rest } = config;
+  return { ...rest, num_replicas: 1 };
+}
+
+function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [, is = '0', and = '0'] = /^(\d+)\.(\d+)/.exec(version) ?? [];
+  return Number(is) > major || (Number(is) === major && Number(and) >= minor);
+}
