@@ -17,16 +17,16 @@ import { alertmanagerRoutes } from '#surfaces/alertmanager/routes.ts';
 import { createConsole, type Console } from '#surfaces/console/console.ts';
 import { createAuthentication, isFromThisMachine } from '#surfaces/http/auth.ts';
 import { createHttpServer, type HttpPlugin, type HttpServer } from '#surfaces/http/server.ts';
-import { createExporter, type Exporter } from '#systems/cordum/exporter.ts';
 import { createMetrics, type Metrics } from '#telemetry/metrics.ts';
 import { stepsByName } from './catalogue.ts';
 import { linkRuns, wireEngine } from './engine.ts';
+import { createExporters, type Exporters } from './exporter.ts';
 import { createLifecycle } from './lifecycle.ts';
 import { createEventLog } from './log-events.ts';
 import { osUser } from './os-user.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
 import { wireSlack } from './slack.ts';
-import { createFeed, createTargets } from './targets.ts';
+import { createTargets } from './targets.ts';
 import { VERSION } from './version.ts';
 
 /** A scrape waits at most this long for the exporter's first look, ms, so that a restart does not show an empty queue. */
@@ -79,16 +79,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   for (const diagnostic of await runbooks.load()) log.warn({ ...diagnostic }, 'a runbook has a mistake');
   const policy = (): Config['policy'] => config.policy;
   const { engine, killSwitch } = wireEngine({ config, journal, clock, ids, log, runbooks, steps, targets, policy });
-  const exporter = createExporter({
-    targets: config.targets.flatMap(({ name }) => {
-      const client = targets.cordum(name);
-      return client === undefined ? [] : [{ name, client }];
-    }),
-    clock,
-    registry: metrics.registry,
-    log,
-    ...(options.exporterPollMs === undefined ? {} : { pollMs: options.exporterPollMs }),
-  });
+  const exporter = createExporters({ config, targets, clock, registry: metrics.registry, log, ...(options.exporterPollMs === undefined ? {} : { pollMs: options.exporterPollMs }) });
   const incidents = createIncidents({
     journal,
     clock,
@@ -96,7 +87,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     log,
     targets: config.targets.map(({ name, match }) => ({ name, match })),
     runbookFor: (labels) => matchRunbook(runbooks.list(), labels)?.name,
-    feed: createFeed(exporter),
+    feed: exporter.feed,
     api: targets.alertmanagers,
     runs: linkRuns(engine, runbooks),
   });
@@ -164,7 +155,7 @@ function counted(metrics: Metrics, operations: Operations): Operations {
   };
 }
 
-async function lookFirst(exporter: Exporter, firstLook: { seen: boolean }, log: Log): Promise<void> {
+async function lookFirst(exporter: Exporters, firstLook: { seen: boolean }, log: Log): Promise<void> {
   try {
     await exporter.start();
   } catch (error) {

@@ -2,12 +2,10 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { Config, TargetConfig } from '#config/config.ts';
 import type { Systems } from '#engine/ports.ts';
-import type { AlertFeed, AlertmanagerApi } from '#incidents/ports.ts';
+import type { AlertmanagerApi } from '#incidents/ports.ts';
 import type { SystemToken } from '#step-kit/index.ts';
 import { createAlertmanagerClient, type AlertmanagerClient } from '#systems/alertmanager/client.ts';
 import { createCordumClient, type CordumClient } from '#systems/cordum/client.ts';
-import type { Exporter } from '#systems/cordum/exporter.ts';
-import { feeds, stillHolds } from '#systems/cordum/fed-alerts.ts';
 import { Cordum } from '#systems/cordum/system.ts';
 
 export interface Targets extends Systems {
@@ -52,19 +50,3 @@ function makeCordum(target: TargetConfig, clock: Clock): CordumClient | undefine
   const { url, tenant, apiKey } = target.cordum;
   return createCordumClient({ url, tenant, apiKey, clock });
 }
-
-/** Alerts that the bot's own exporter feeds: before such an incident closes, the exporter looks again. */
-export function createFeed(exporter: Exporter): AlertFeed {
-  return {
-    feeds: (_target, alert) => feeds(alert.generatorURL, alert.labels) !== undefined,
-    async reread(target, alert) {
-      const metric = feeds(alert.generatorURL, alert.labels);
-      if (metric === undefined) return 'not-ours';
-      const reading = await exporter.reread(target, metric);
-      if (!reading.seen) return reading;
-      const more = reading.truncated ? 'at least ' : '';
-      return { seen: true, stillHolds: stillHolds(alert.generatorURL, reading), say: `the DLQ holds ${more}${reading.entries} entries` };
-    },
-  };
-}
-

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '#config/load.ts';
 import { parseDuration } from '#kernel/duration.ts';
-import { feeds } from '#systems/cordum/fed-alerts.ts';
+import { feeds } from '#exporter/fed-alerts.ts';
 import { readText } from '../../architecture/tree.ts';
 import { codeBlocks, readPage, tableRows } from '../../kit/markdown.ts';
 
@@ -71,7 +71,7 @@ describe('docs/operating.md', () => {
     expect(used.length).toBeGreaterThan(4);
     expect(used.filter((metric) => !known.includes(metric))).toEqual([]);
     const depth = rules.find(({ alert }) => alert === 'CordumDLQDepthHigh');
-    expect(feeds(`http://p.example/graph?g0.expr=${encodeURIComponent(depth?.expr ?? '')}`, {})).toBe('cordum_dlq_entries');
+    expect(feeds(`http://p.example/graph?g0.expr=${encodeURIComponent(depth?.expr ?? '')}`, {})).toEqual(['cordum_dlq_entries']);
   });
 
   it('names limits as they are in the code', () => {
