@@ -12,6 +12,11 @@ import { statusGet } from '#systems/cordum/steps/status-get.ts';
 import { topicsList } from '#systems/cordum/steps/topics-list.ts';
 import { tracesGet } from '#systems/cordum/steps/traces-get.ts';
 import { workersList } from '#systems/cordum/steps/workers-list.ts';
+import { alertsList as prometheusAlertsList } from '#systems/prometheus/steps/alerts-list.ts';
+import { queryInstant } from '#systems/prometheus/steps/query-instant.ts';
+import { queryRange } from '#systems/prometheus/steps/query-range.ts';
+import { rulesList } from '#systems/prometheus/steps/rules-list.ts';
+import { targetsList } from '#systems/prometheus/steps/targets-list.ts';
 
 export const catalogue: readonly AnyStep[] = [
   dlqDelete,
@@ -26,6 +31,11 @@ export const catalogue: readonly AnyStep[] = [
   topicsList,
   tracesGet,
   workersList,
+  prometheusAlertsList,
+  queryInstant,
+  queryRange,
+  rulesList,
+  targetsList,
 ];
 
 export function stepsByName(): ReadonlyMap<string, AnyStep> {
