@@ -3,7 +3,7 @@
  * place that constructs; nothing here decides.
  */
 import type { Clock } from '#kernel/clock.ts';
-import { systemClock, waitUntil } from '#kernel/clock.ts';
+import { systemClock } from '#kernel/clock.ts';
 import { createIds } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Config } from '#config/config.ts';
@@ -25,12 +25,10 @@ import { createLifecycle } from './lifecycle.ts';
 import { createEventLog } from './log-events.ts';
 import { osUser } from './os-user.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
+import { scrapeOf } from './scrape.ts';
 import { wireSlack } from './slack.ts';
 import { createTargets } from './targets.ts';
 import { VERSION } from './version.ts';
-
-/** A scrape waits at most this long for the exporter's first look, ms, so that a restart does not show an empty queue. */
-const FIRST_LOOK_MS = 5_000;
 
 export interface App {
   readonly operations: Operations;
@@ -115,7 +113,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   const console = config.console.enabled ? consoleOf(options, () => url) : undefined;
   const surface = await slack.connect(operations);
   const firstLook = { seen: false };
-  const server = await listenerOf({ config, clock, log, operations, console, metrics: scrapeOf(metrics, clock, firstLook), slackRoutes: surface?.routes });
+  const server = await listenerOf({ config, clock, log, operations, console, metrics: scrapeOf({ metrics, journal, clock, firstLook }), slackRoutes: surface?.routes });
 
   return {
     operations,
@@ -162,19 +160,6 @@ async function lookFirst(exporter: Exporters, firstLook: { seen: boolean }, log:
     log.error({ error }, 'the exporter cannot start');
   }
   firstLook.seen = true;
-}
-
-/** The metrics as the listener serves them: a scrape right after the start waits for the exporter's first look. */
-function scrapeOf(metrics: Metrics, clock: Clock, firstLook: { readonly seen: boolean }): NonNullable<Parameters<typeof createHttpServer>[0]['metrics']> {
-  return {
-    contentType: metrics.contentType,
-    observeRequest: (request) => metrics.observeRequest(request),
-    async text() {
-      const until = clock.now() + FIRST_LOOK_MS;
-      while (!firstLook.seen && clock.now() < until) await waitUntil(clock, clock.now() + 50);
-      return metrics.text();
-    },
-  };
 }
 
 function consoleOf(options: AppOptions & { readonly clock: Clock }, url: () => string): Console {
