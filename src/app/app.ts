@@ -9,6 +9,7 @@ import type { Log } from '#kernel/log.ts';
 import type { Config } from '#config/config.ts';
 import { createIncidents } from '#incidents/incidents.ts';
 import { matchRunbook } from '#language/match.ts';
+import { createFileArtifacts } from '#journal/artifacts.ts';
 import { openSqliteJournal } from '#journal/sqlite.ts';
 import { createAudit } from '#operations/audit.ts';
 import { createOperations } from '#operations/create.ts';
@@ -71,12 +72,13 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   lifecycle.onStop('journal', () => journal.close());
   journal.onAppended((events) => metrics.observeEvents(events));
   journal.onAppended(createEventLog(log));
+  const artifacts = createFileArtifacts({ dir: `${config.journal.path}.artifacts`, clock, log });
   const targets = createTargets(config, clock);
   lifecycle.onStop('targets', () => targets.close());
   const runbooks = createRunbookLibrary({ dir: config.runbooksDir, steps, clock, log });
   for (const diagnostic of await runbooks.load()) log.warn({ ...diagnostic }, 'a runbook has a mistake');
   const policy = (): Config['policy'] => config.policy;
-  const { engine, killSwitch } = wireEngine({ config, journal, clock, ids, log, runbooks, steps, targets, policy });
+  const { engine, killSwitch } = wireEngine({ config, journal, artifacts, clock, ids, log, runbooks, steps, targets, policy });
   const exporter = createExporters({ config, targets, clock, registry: metrics.registry, log, ...(options.exporterPollMs === undefined ? {} : { pollMs: options.exporterPollMs }) });
   const incidents = createIncidents({
     journal,
@@ -96,6 +98,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     engine,
     incidents,
     journal,
+    artifacts,
     killSwitch,
     runbooks,
     runbookProblems: () => runbooks.problems(),
@@ -123,6 +126,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     consoleLink: () => (console === undefined ? undefined : `${url}${console.newLink()}`),
     async start() {
       await killSwitch.load();
+      await artifacts.sweep();
       lifecycle.onStop('listener', () => server.close());
       url = await server.listen();
       void lookFirst(exporter, firstLook, log);
