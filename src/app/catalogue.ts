@@ -12,6 +12,14 @@ import { statusGet } from '#systems/cordum/steps/status-get.ts';
 import { topicsList } from '#systems/cordum/steps/topics-list.ts';
 import { tracesGet } from '#systems/cordum/steps/traces-get.ts';
 import { workersList } from '#systems/cordum/steps/workers-list.ts';
+import { clusterGet as natsClusterGet } from '#systems/nats/steps/cluster-get.ts';
+import { connectionsList } from '#systems/nats/steps/connections-list.ts';
+import { consumersList } from '#systems/nats/steps/consumers-list.ts';
+import { deadLettersWatch } from '#systems/nats/steps/dead-letters-watch.ts';
+import { jetstreamFacts } from '#systems/nats/steps/jetstream-facts.ts';
+import { serverHealth } from '#systems/nats/steps/server-health.ts';
+import { streamsList } from '#systems/nats/steps/streams-list.ts';
+import { healthCheck } from '#systems/grpc/steps/health-check.ts';
 import { alertsList as prometheusAlertsList } from '#systems/prometheus/steps/alerts-list.ts';
 import { queryInstant } from '#systems/prometheus/steps/query-instant.ts';
 import { queryRange } from '#systems/prometheus/steps/query-range.ts';
@@ -31,6 +39,14 @@ export const catalogue: readonly AnyStep[] = [
   topicsList,
   tracesGet,
   workersList,
+  natsClusterGet,
+  connectionsList,
+  consumersList,
+  deadLettersWatch,
+  jetstreamFacts,
+  serverHealth,
+  streamsList,
+  healthCheck,
   prometheusAlertsList,
   queryInstant,
   queryRange,

@@ -76,7 +76,7 @@ describe('a real Prometheus', () => {
   });
 
   it('gives trends, and says when there are too few points for one', async () => {
-    await waitFor(async () => (Number((await prometheus.query('count_over_time(depth{pool="a"}[1m])'))[0]?.value ?? 0) >= 4 ? true : undefined), { until: 'there are some samples' });
+    await waitFor(async () => (((await prometheus.query('count_over_time(depth{pool="a"}[1m])'))[0]?.value ?? 0) >= 4 ? true : undefined), { until: 'there are some samples' });
     expect(await read(queryRange, { query: 'depth{pool="a"}', range: '1m', step: '1s' }, client)).toMatchObject({ state: 'ok', seen: true, value: 5, min: 5, max: 5, slopePerMinute: 0, expected: 61 });
     expect(await read(queryRange, { query: 'depth', range: '5m', step: '5m' }, client)).toMatchObject({ state: 'tooFew', seen: false, value: 0, usable: 0, total: 2 });
     expect(await read(queryRange, { query: 'time()', range: '10m', step: '1m' }, client)).toMatchObject({ state: 'ok', slopePerMinute: expect.closeTo(60, 3) });
