@@ -4,6 +4,8 @@ import { text, httpUrl, labels, parseUrl, path } from './values.ts';
 /** The YAML of one target: what it is called, which alerts are its own, and how each of its systems is reached. */
 
 const MOST_ADDRESSES = 50;
+/** Servers of one NATS whose monitoring is asked. */
+const MOST_MONITORS = 16;
 const MOST_HOSTS = 200;
 const MOST_GRPC = 50;
 /** More replicas of one service than this are a slip of the finger. */
@@ -11,6 +13,9 @@ const MOST_REPLICAS = 1_000;
 
 /** The services of a Cordum installation, as runbooks name them. */
 const SERVICES = ['api-gateway', 'scheduler', 'workflow-engine', 'safety-kernel', 'context-engine', 'dashboard', 'redis', 'nats'] as const;
+
+/** Its CronJobs, which may have other names as well. */
+const BACKUPS = ['redis-backup', 'nats-backup', 'backup-retention'] as const;
 
 const KUBERNETES_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const kubernetesName = text.regex(KUBERNETES_NAME, 'expected a name as Kubernetes has them: lower case letters, digits, - and .');
@@ -69,7 +74,7 @@ const redis = z.strictObject({
 
 const nats = z.strictObject({
   url: z.union([oneNatsUrl, z.array(oneNatsUrl).min(1, NATS_EXPECTED).max(MOST_ADDRESSES)], NATS_EXPECTED),
-  monitorUrl: z.union([httpUrl, z.array(httpUrl).max(MOST_ADDRESSES)], 'expected a URL such as http://host:8222, or a list of them').optional(),
+  monitorUrl: z.union([httpUrl, z.array(httpUrl).max(MOST_MONITORS)], 'expected a URL such as http://host:8222, or a list of them').optional(),
   username: text.optional(),
   password: text.optional(),
   passwordFile: path.optional(),
@@ -79,7 +84,7 @@ const nats = z.strictObject({
   tls: tls.optional(),
 });
 
-const service = text.refine((name) => SERVICES.some((known) => known === name), `expected one of ${SERVICES.join(', ')}`);
+const oneOf = (names: readonly string[]) => text.refine((name) => names.includes(name), `expected one of ${names.join(', ')}`);
 const count = z.int('expected a whole number').min(0, 'expected 0 or more').max(MOST_REPLICAS, `expected at most ${MOST_REPLICAS}`);
 
 const kubernetes = z.strictObject({
@@ -88,8 +93,8 @@ const kubernetes = z.strictObject({
   context: text.optional(),
   profile: z.enum(['kustomize', 'helm']).default('kustomize'),
   release: text.regex(/^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$/, 'expected the name of a Helm release: lower case letters, digits and -').optional(),
-  names: z.record(service, kubernetesName).default({}),
-  replicas: z.record(service, z.strictObject({ min: count, max: count }).refine(({ min, max }) => min <= max, 'expected a max that is not below min')).default({}),
+  names: z.record(oneOf([...SERVICES, ...BACKUPS]), kubernetesName).default({}),
+  replicas: z.record(oneOf(SERVICES), z.strictObject({ min: count, max: count }).refine(({ min, max }) => min <= max, 'expected a max that is not below min')).default({}),
 });
 
 const grpc = z.strictObject({

@@ -116,7 +116,7 @@ describe('a mistake in a system', () => {
     ['NATS with a token and a user', 'nats: { url: "nats://n:4222", token: x, username: u, password: p }', 'nats: expected one way to log in: username with password, token, or credentialsFile'],
     ['a NATS password without user', 'nats: { url: "nats://n:4222", password: p }', 'nats.password: expected username beside it'],
     ['a file that is no .creds', 'nats: { url: "nats://n:4222", credentialsFile: secrets/not.creds }', 'nats.credentialsFile: expected a .creds file, which holds -----BEGIN NATS USER JWT-----'],
-    ['an unknown service', 'kubernetes: { namespace: cordum, names: { kernel: k } }', 'kubernetes.names.kernel: expected one of api-gateway, scheduler, workflow-engine, safety-kernel, context-engine, dashboard, redis, nats'],
+    ['an unknown service', 'kubernetes: { namespace: cordum, names: { kernel: k } }', 'kubernetes.names.kernel: expected one of api-gateway, scheduler, workflow-engine, safety-kernel, context-engine, dashboard, redis, nats, redis-backup, nats-backup, backup-retention'],
     ['a namespace with a slash', 'kubernetes: { namespace: "a/b" }', 'kubernetes.namespace: expected the name of a namespace: lower case letters, digits and -'],
     ['an unknown profile', 'kubernetes: { namespace: cordum, profile: kustomise }', 'kubernetes.profile: expected one of kustomize, helm'],
     ['a max below min', 'kubernetes: { namespace: cordum, replicas: { scheduler: { min: 3, max: 2 } } }', 'kubernetes.replicas.scheduler: expected a max that is not below min'],
