@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
+import type { JsonObject } from '#kernel/json.ts';
 import type { Secret } from '#kernel/secret.ts';
 import { type CallFacts, failureOfError, notSent, tooLarge } from './failure.ts';
 
@@ -9,9 +10,10 @@ import { type CallFacts, failureOfError, notSent, tooLarge } from './failure.ts'
 export const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
 
 export interface HttpCall extends CallFacts {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** From the root, with query, already encoded. */
   readonly path: string;
+  readonly body?: JsonObject;
   /** Who is behind a write, for Cordum's audit trail. */
   readonly principal?: string;
   readonly signal?: AbortSignal;
@@ -51,6 +53,7 @@ async function send(call: HttpCall, options: TransportOptions): Promise<Result<H
     const answer = await request(new URL(call.path, options.origin), {
       method: call.method,
       headers: headersOf(call, options),
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       dispatcher: await options.dispatcher(),
       signal,
     });
@@ -75,6 +78,7 @@ function headersOf(call: HttpCall, options: TransportOptions): Record<string, st
     'x-api-key': options.apiKey.reveal(),
     'x-tenant-id': options.tenant,
   };
+  if (call.body !== undefined) headers['content-type'] = 'application/json';
   if (call.principal !== undefined) headers['x-principal-id'] = headerSafe(call.principal);
   return headers;
 }
