@@ -47,6 +47,28 @@ import { workflowRunsTimeline } from '#systems/cordum/steps/workflow-runs-timeli
 import { workflowsDryRun } from '#systems/cordum/steps/workflows-dry-run.ts';
 import { workflowsList } from '#systems/cordum/steps/workflows-list.ts';
 import { healthCheck } from '#systems/grpc/steps/health-check.ts';
+import { cronjobTrigger } from '#systems/kubernetes/steps/cronjob-trigger.ts';
+import { cronjobsList } from '#systems/kubernetes/steps/cronjobs-list.ts';
+import { deploymentScaleDown } from '#systems/kubernetes/steps/deployment-scale-down.ts';
+import { deploymentScaleUp } from '#systems/kubernetes/steps/deployment-scale-up.ts';
+import { deploymentSetEnv } from '#systems/kubernetes/steps/deployment-set-env.ts';
+import { deploymentSetImage } from '#systems/kubernetes/steps/deployment-set-image.ts';
+import { deploymentsList } from '#systems/kubernetes/steps/deployments-list.ts';
+import { endpointsList } from '#systems/kubernetes/steps/endpoints-list.ts';
+import { eventsList } from '#systems/kubernetes/steps/events-list.ts';
+import { hpaList } from '#systems/kubernetes/steps/hpa-list.ts';
+import { jobsList as kubernetesJobsList } from '#systems/kubernetes/steps/jobs-list.ts';
+import { logsSearch } from '#systems/kubernetes/steps/logs-search.ts';
+import { networkpoliciesList } from '#systems/kubernetes/steps/networkpolicies-list.ts';
+import { pdbList } from '#systems/kubernetes/steps/pdb-list.ts';
+import { podsList } from '#systems/kubernetes/steps/pods-list.ts';
+import { pvcList } from '#systems/kubernetes/steps/pvc-list.ts';
+import { rolloutHistory } from '#systems/kubernetes/steps/rollout-history.ts';
+import { rolloutPause } from '#systems/kubernetes/steps/rollout-pause.ts';
+import { rolloutRestart } from '#systems/kubernetes/steps/rollout-restart.ts';
+import { rolloutResume } from '#systems/kubernetes/steps/rollout-resume.ts';
+import { rolloutStatus } from '#systems/kubernetes/steps/rollout-status.ts';
+import { rolloutUndo } from '#systems/kubernetes/steps/rollout-undo.ts';
 import { clusterGet as natsClusterGet } from '#systems/nats/steps/cluster-get.ts';
 import { connectionsList } from '#systems/nats/steps/connections-list.ts';
 import { consumersList } from '#systems/nats/steps/consumers-list.ts';
@@ -59,6 +81,18 @@ import { queryInstant } from '#systems/prometheus/steps/query-instant.ts';
 import { queryRange } from '#systems/prometheus/steps/query-range.ts';
 import { rulesList } from '#systems/prometheus/steps/rules-list.ts';
 import { targetsList } from '#systems/prometheus/steps/targets-list.ts';
+import { clientsList as redisClientsList } from '#systems/redis/steps/clients-list.ts';
+import { clusterGet as redisClusterGet } from '#systems/redis/steps/cluster-get.ts';
+import { jobsCount as redisJobsCount } from '#systems/redis/steps/jobs-count.ts';
+import { keyDelete as redisKeyDelete } from '#systems/redis/steps/key-delete.ts';
+import { keysInspect as redisKeysInspect } from '#systems/redis/steps/keys-inspect.ts';
+import { latencyList as redisLatencyList } from '#systems/redis/steps/latency-list.ts';
+import { locksList as redisLocksList } from '#systems/redis/steps/locks-list.ts';
+import { memoryGet as redisMemoryGet } from '#systems/redis/steps/memory-get.ts';
+import { sentinelGet as redisSentinelGet } from '#systems/redis/steps/sentinel-get.ts';
+import { serverInfo as redisServerInfo } from '#systems/redis/steps/server-info.ts';
+import { serverPing as redisServerPing } from '#systems/redis/steps/server-ping.ts';
+import { slowlogList as redisSlowlogList } from '#systems/redis/steps/slowlog-list.ts';
 
 export const catalogue: readonly AnyStep[] = [
   approvalApprove,
@@ -108,6 +142,28 @@ export const catalogue: readonly AnyStep[] = [
   workflowsDryRun,
   workflowsList,
   healthCheck,
+  cronjobTrigger,
+  cronjobsList,
+  deploymentScaleDown,
+  deploymentScaleUp,
+  deploymentSetEnv,
+  deploymentSetImage,
+  deploymentsList,
+  endpointsList,
+  eventsList,
+  hpaList,
+  kubernetesJobsList,
+  logsSearch,
+  networkpoliciesList,
+  pdbList,
+  podsList,
+  pvcList,
+  rolloutHistory,
+  rolloutPause,
+  rolloutRestart,
+  rolloutResume,
+  rolloutStatus,
+  rolloutUndo,
   natsClusterGet,
   connectionsList,
   consumersList,
@@ -120,6 +176,18 @@ export const catalogue: readonly AnyStep[] = [
   queryRange,
   rulesList,
   targetsList,
+  redisClientsList,
+  redisClusterGet,
+  redisJobsCount,
+  redisKeyDelete,
+  redisKeysInspect,
+  redisLatencyList,
+  redisLocksList,
+  redisMemoryGet,
+  redisSentinelGet,
+  redisServerInfo,
+  redisServerPing,
+  redisSlowlogList,
 ];
 
 export function stepsByName(): ReadonlyMap<string, AnyStep> {

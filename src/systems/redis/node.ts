@@ -37,14 +37,16 @@ export interface RedisNode {
   clients(call: Call): Promise<Answer<{ readonly clients: readonly ClientRow[]; readonly truncated: boolean }>>;
   /** One setting; `undefined` when the server has none of that name. Managed servers may not allow it. */
   setting(name: Setting, call: Call): Promise<Answer<string | undefined>>;
-  /** Keys that begin with the text, at most so many looked at; `whole` when all were. */
+  /** Wanted keys that begin with the text; `whole` when all keys were looked at. */
   keysWith(prefix: string, limits: ScanLimits, call: Call): Promise<Answer<ScanAnswer>>;
 }
 
 export type Setting = 'slowlog-log-slower-than' | 'latency-monitor-threshold' | 'stop-writes-on-bgsave-error' | 'save';
 
 export interface ScanLimits {
+  /** So many keys are handed out. */
   readonly keys: number;
+  wanted(key: string): boolean;
 }
 
 export interface ScanAnswer {
@@ -137,7 +139,7 @@ async function scan(connection: Connection, prefix: string, limits: ScanLimits, 
     if (!answer.ok) return answer;
     const reply = readReply(answer.value, scanReply, connection.address);
     if (!reply.ok) return reply;
-    for (const key of reply.value[1]) keys.add(key);
+    for (const key of reply.value[1]) if (keys.size <= limits.keys && limits.wanted(key)) keys.add(key);
     cursor = reply.value[0];
     if (cursor === '0') return { ok: true, value: { keys: [...keys].slice(0, limits.keys), whole: keys.size <= limits.keys } };
     if (keys.size > limits.keys) break;
