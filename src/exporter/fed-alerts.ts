@@ -12,21 +12,29 @@ export type FedSeries = SeriesName | DlqSeries | keyof typeof SOURCE_SERIES;
 
 const FED: readonly FedSeries[] = [...DLQ_SERIES, ...(Object.keys(SERIES) as SeriesName[]), ...(Object.keys(SOURCE_SERIES) as (keyof typeof SOURCE_SERIES)[])];
 
-/** Alerts of deploy/prometheus/rules.yaml, for links that hold no expression (another rule engine) or that of a recording rule. */
+/** Alerts of deploy/prometheus/rules.yaml, for links that hold no expression (another rule engine) or only that of a recording rule, as `cordum:service_up`. */
 const KNOWN_ALERTS: ReadonlyMap<string, FedSeries> = new Map<string, FedSeries>([
   ['CordumApprovalsWaiting', 'cordum_approvals_waiting'],
   ['CordumBackupMissing', 'cordum_backup_cronjob'],
   ['CordumBackupStale', 'cordum_backup_last_success_timestamp_seconds'],
   ['CordumCertificateExpiring', 'cordum_certificate_expiry_timestamp_seconds'],
-  ['CordumCertificateExpired', 'cordum_certificate_expiry_timestamp_seconds'],
+  ['CordumCertificateAboutToExpire', 'cordum_certificate_expiry_timestamp_seconds'],
   ['CordumCertificateNotSeen', 'cordum_certificate_seen'],
   ['CordumCircuitBreakerStuckOpen', 'cordum_circuit_breaker_open'],
+  ['CordumContextEngineDown', 'cordum_grpc_serving'],
   ['CordumDLQDepthHigh', 'cordum_dlq_entries'],
   ['CordumExporterBlind', 'cordum_exporter_up'],
+  ['CordumExporterSourceDown', 'cordum_exporter_source_up'],
+  ['CordumGatewayDown', 'cordum_gateway_reachable'],
   ['CordumLicenseExpiring', 'cordum_license_expiry_timestamp_seconds'],
   ['CordumLicenseInvalid', 'cordum_license_valid'],
+  ['CordumNATSDown', 'cordum_nats_connected'],
+  ['CordumRedisDown', 'cordum_redis_ok'],
+  ['CordumSafetyKernelDown', 'cordum_grpc_serving'],
+  ['CordumSchedulerDown', 'cordum_service_replicas'],
   ['CordumStaleJobsHigh', 'cordum_stale_jobs'],
   ['CordumWorkerHeartbeatGap', 'cordum_last_heartbeat_timestamp'],
+  ['CordumWorkflowEngineDown', 'cordum_service_replicas'],
 ]);
 const LONGEST_URL = 16_384;
 const LONGEST_EXPRESSION = 4_096;

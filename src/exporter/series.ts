@@ -1,6 +1,7 @@
 /**
  * What the exporter publishes besides the dead-letter queue and the heartbeats (`systems/cordum/exporter.ts`). One table: the
- * registry is filled from it, docs/metrics.md shows it, and a test compares the two. Each series also has the label `target`.
+ * registry is filled from it, docs/metrics.md shows it, and a test compares the two. Each series also has the label `target`. No label is called `service`, `namespace` or `pod`: those
+ * belong to whoever scrapes, and Prometheus renames ours when they clash.
  */
 import { Gauge, type Registry } from 'prom-client';
 
@@ -27,10 +28,11 @@ export const SERIES = {
   cordum_pool_workers: { source: 'pools', labels: ['pool'], help: 'Workers of the pool in the last snapshot of Cordum.' },
   cordum_pool_active_jobs: { source: 'pools', labels: ['pool'], help: 'Jobs that the workers of the pool say they are at.' },
   cordum_circuit_breaker_open: { source: 'status', labels: ['breaker'], help: '1 while the circuit breaker to the safety kernel is open; no series when Cordum cannot tell.' },
+  cordum_gateway_reachable: { source: 'status', labels: [], help: '1 when the gateway answers anything at all, also a refusal, else 0.' },
   cordum_nats_connected: { source: 'status', labels: [], help: '1 when the gateway that answered is connected to NATS.' },
   cordum_redis_ok: { source: 'status', labels: [], help: '1 when the gateway that answered reaches Redis.' },
-  cordum_service_replicas: { source: 'status', labels: ['service'], help: 'Running processes that have registered with Cordum; the safety kernel and the context engine never do.' },
-  cordum_grpc_serving: { source: 'grpc', labels: ['service'], help: '1 when grpc.health.v1 of the service answers SERVING, else 0.' },
+  cordum_service_replicas: { source: 'status', labels: ['component'], help: 'Running processes that have registered with Cordum; the safety kernel and the context engine never do.' },
+  cordum_grpc_serving: { source: 'grpc', labels: ['component'], help: '1 when grpc.health.v1 of the service answers SERVING, else 0.' },
 } as const satisfies Readonly<Record<string, SeriesDefinition & { readonly source: SourceName }>>;
 export type SeriesName = keyof typeof SERIES;
 

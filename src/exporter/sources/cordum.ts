@@ -8,6 +8,8 @@ const SLOWER_EVERY_MS = 60_000;
 const LICENSE_EVERY_MS = 300_000;
 /** They register themselves with Cordum (its `/api/v1/status`, `replicas`); no other service does. */
 const REGISTERED = ['api-gateway', 'scheduler', 'workflow-engine'] as const;
+/** Failures of a gateway that says nothing at all; every other failure is an answer of it. */
+const SILENT: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'cancelled']);
 /** What Cordum calls a licence that still stands: `active` in the recordings of v0.9.7, the others in its code. */
 const VALID_LICENSE: ReadonlySet<string> = new Set(['active', 'valid', 'warning']);
 
@@ -28,15 +30,18 @@ export function statusSource(target: string, status: (call: Call) => Promise<Res
     everyMs: STATUS_EVERY_MS,
     async look(call) {
       const read = await status(call);
-      if (!read.ok) return { samples: [], failure: read.failure };
+      const answered = read.ok || !SILENT.has(read.failure.reason);
+      const reachable: Sample = { series: 'cordum_gateway_reachable', labels: {}, value: answered ? 1 : 0 };
+      if (!read.ok) return { samples: [reachable], failure: read.failure };
       const { natsConnected, redisOk, adminFieldsSeen, inputBreaker, outputBreaker, replicas } = read.value;
       const samples: Sample[] = [
+        reachable,
         { series: 'cordum_nats_connected', labels: {}, value: natsConnected ? 1 : 0 },
         { series: 'cordum_redis_ok', labels: {}, value: redisOk ? 1 : 0 },
       ];
       if (!adminFieldsSeen) return { samples, failure: { reason: 'forbidden', message: 'Cordum left out the fields that only admins see: give the bot a key with the scope admin.' } };
       samples.push(...breakerSamples('input', inputBreaker.state), ...breakerSamples('output', outputBreaker.state));
-      for (const service of REGISTERED) samples.push({ series: 'cordum_service_replicas', labels: { service }, value: replicas.filter((one) => one.service === service).length });
+      for (const service of REGISTERED) samples.push({ series: 'cordum_service_replicas', labels: { component: service }, value: replicas.filter((one) => one.service === service).length });
       return { samples };
     },
   };

@@ -15,7 +15,7 @@ export function grpcSource(target: string, services: readonly string[], serving:
     everyMs: EVERY_MS,
     async look(call) {
       const asked = await Promise.all(services.map(async (service) => ({ service, read: await serving(service, call) })));
-      const samples = asked.flatMap(({ service, read }): Sample[] => (read.ok ? [{ series: 'cordum_grpc_serving', labels: { service }, value: read.value ? 1 : 0 }] : []));
+      const samples = asked.flatMap(({ service, read }): Sample[] => (read.ok ? [{ series: 'cordum_grpc_serving', labels: { component: service }, value: read.value ? 1 : 0 }] : []));
       const failed = asked.flatMap(({ read }) => (read.ok ? [] : [read.failure]))[0];
       return failed === undefined ? { samples } : { samples, failure: failed };
     },

@@ -34,7 +34,8 @@ describe('an alert is fed by the exporter', () => {
   test('by its name, where the link holds no expression', () => {
     expect(feeds('', { alertname: 'CordumDLQDepthHigh' })).toEqual(['cordum_dlq_entries']);
     expect(feeds('https://grafana.example/alerting/grafana/x/view', { alertname: 'CordumWorkerHeartbeatGap' })).toEqual(['cordum_last_heartbeat_timestamp']);
-    expect(feeds('', { alertname: 'CordumGatewayDown' })).toEqual([]);
+    expect(feeds('', { alertname: 'CordumGatewayDown' })).toEqual(['cordum_gateway_reachable']);
+    expect(feeds('', { alertname: 'CordumRedisMemoryHigh' })).toEqual([]);
   });
 
   test.each([
