@@ -114,7 +114,12 @@ async function startOne(name: string, options: NatsServerOptions, clientPort: nu
   });
   const address = `127.0.0.1:${clientPort}`;
   const signal = (which: NodeJS.Signals): void => {
-    if (server.running()) process.kill(server.pid, which);
+    if (!server.running()) return;
+    try {
+      process.kill(server.pid, which);
+    } catch {
+      // It ended between the look and the signal.
+    }
   };
   // A stopped process cannot end by SIGTERM.
   const stop = async (which?: NodeJS.Signals): Promise<void> => {
