@@ -58,7 +58,10 @@ function checkBounds(hpa: KubeObject): Cause[] {
   const min = at(hpa, 'spec', 'minReplicas');
   const max = at(hpa, 'spec', 'maxReplicas');
   const causes: Cause[] = [];
-  if (typeof min === 'number' && min < 1) causes.push({ reason: 'FieldValueInvalid', message: `Invalid value: ${min}: must be greater than or equal to 1`, field: 'spec.minReplicas' });
+  if (typeof min === 'number' && min < 1) {
+    causes.push({ reason: 'FieldValueInvalid', message: `Invalid value: ${min}: must be greater than or equal to 1`, field: 'spec.minReplicas' });
+    if (min === 0) causes.push({ reason: 'FieldValueForbidden', message: 'Forbidden: must specify at least one Object or External metric to support scaling to zero replicas', field: 'spec.metrics' });
+  }
   if (typeof max === 'number' && typeof min === 'number' && max < min) causes.push({ reason: 'FieldValueInvalid', message: `Invalid value: ${max}: must be greater than or equal to \`minReplicas\``, field: 'spec.maxReplicas' });
   return causes;
 }
@@ -66,10 +69,13 @@ function checkBounds(hpa: KubeObject): Cause[] {
 function checkJob(job: KubeObject): Cause[] {
   const { name } = job.metadata;
   const causes: Cause[] = [];
-  if (name.length > LONGEST_JOB_NAME) causes.push({ reason: 'FieldValueInvalid', message: `Invalid value: "${name}": must be no more than 63 bytes`, field: 'spec.template.labels' });
+  const tooLong = { reason: 'FieldValueInvalid', message: `Invalid value: "${name}": must be no more than 63 bytes`, field: 'spec.template.labels' };
+  // Two labels hold the name.
+  if (name.length > LONGEST_JOB_NAME) causes.push(tooLong, tooLong);
   const policy = at(job, 'spec', 'template', 'spec', 'restartPolicy');
-  if (policy !== 'OnFailure' && policy !== 'Never') {
-    causes.push({ reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(policy ?? 'Always')}: supported values: "OnFailure", "Never"`, field: 'spec.template.spec.restartPolicy' });
+  if (policy === undefined) causes.push({ reason: 'FieldValueRequired', message: 'Required value: valid values: "OnFailure", "Never"', field: 'spec.template.spec.restartPolicy' });
+  else if (policy !== 'OnFailure' && policy !== 'Never') {
+    causes.push({ reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "OnFailure", "Never"`, field: 'spec.template.spec.restartPolicy' });
   }
   return causes;
 }

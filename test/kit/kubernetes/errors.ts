@@ -85,7 +85,7 @@ export function forbidden({ user, verb, resource, subresource, name, namespace }
 
 /** 422 of an object of a kind: `Deployment.apps "x" is invalid: field: message`. */
 export function invalid(of: { readonly group: string; readonly kind: string; readonly name: string }, causes: readonly Cause[]): ApiError {
-  const list = causes.map((cause) => `${cause.field}: ${cause.message}`);
+  const list = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
   const said = list.length === 1 ? list.join('') : `[${list.join(', ')}]`;
   const kind = of.group === '' ? of.kind : `${of.kind}.${of.group}`;
   const message = `${kind} "${of.name}" is invalid: ${said}`;

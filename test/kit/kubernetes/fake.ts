@@ -13,13 +13,13 @@ import type { AutoscalerFacts, BudgetFacts, ClaimFacts, CronJobFacts, Deployment
 import { type Fields, type KubeObject, type Metadata } from './objects.ts';
 import { type JobOutcome, moveAutoscalers, moveBudgets, moveJobs } from './others.ts';
 import { type PodState, type PodStateName, stateOf } from './pods.ts';
-import { type Backend, type Denial, type Fault, listen, type Seen } from './server.ts';
+import { type Backend, type Denial, type Fault, listen, type Seen, type User } from './server.ts';
 import { describeStatefulSet, moveStatefulSets } from './stateful.ts';
 import { createStore } from './store.ts';
 import { describeDeployment, moveDeployments, moveKubelet, podsOf, replicaSetsOf, type World } from './workloads.ts';
 
 export const TOKEN = 'fake-token-0123456789';
-const USER = 'system:serviceaccount:runbook-bot:cordum';
+const USER: User = { name: 'system:serviceaccount:cordum:runbook-bot', admin: false };
 /** A rollout of any size is over by then. */
 const MOST_TICKS = 60;
 
@@ -29,6 +29,8 @@ export interface FakeOptions {
   readonly now?: () => number;
   /** Ticks after every read, so that what was changed moves on while it is watched. */
   readonly live?: boolean;
+  /** Further users, by their tokens. The kubeconfig's own may do everything in its namespace, but for what a test denies. */
+  readonly users?: Readonly<Record<string, User>>;
   /** Speaks https with this certificate. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
 }
@@ -110,7 +112,7 @@ export async function startFakeKubernetes(options: FakeOptions = {}): Promise<Fa
   };
   const seen: Seen[] = [];
   const backend: Backend = {
-    store, logs: { texts: new Map(), deadNodes: new Set() }, users: new Map([[TOKEN, USER]]), denials: [], faults: [], seen, forgotten: { expired: false },
+    store, logs: { texts: new Map(), deadNodes: new Set() }, users: new Map(Object.entries({ [TOKEN]: USER, ...options.users })), denials: [], faults: [], seen, forgotten: { expired: false },
     answered: (method) => {
       if (options.live === true && method === 'GET') tick();
     },

@@ -19,6 +19,12 @@ export interface Seen {
   readonly port: number;
 }
 
+export interface User {
+  readonly name: string;
+  /** An administrator: no rule of RBAC is missing, in no namespace. */
+  readonly admin: boolean;
+}
+
 /** A rule of RBAC that is missing. */
 export interface Denial {
   readonly verb?: string;
@@ -40,7 +46,8 @@ export interface Fault {
 export interface Backend {
   readonly store: Store;
   readonly logs: Logs;
-  readonly users: ReadonlyMap<string, string>;
+  /** By token. */
+  readonly users: ReadonlyMap<string, User>;
   readonly denials: Denial[];
   readonly faults: { fault: Fault; left: number }[];
   readonly seen: Seen[];
@@ -56,6 +63,9 @@ export interface Listening {
 }
 
 const ROUTE = /^\/(?:api\/(?<core>v1)|apis\/(?<group>[a-z0-9.-]+)\/(?<version>v\d\w*))\/namespaces\/(?<namespace>[^/]+)\/(?<resource>[a-z]+)(?:\/(?<name>[^/]+))?(?:\/(?<sub>[a-z]+))?$/;
+const VERSION = {
+  major: '1', minor: '36', emulationMajor: '1', emulationMinor: '36', minCompatibilityMajor: '1', minCompatibilityMinor: '35', gitVersion: 'v1.36.2', gitCommit: '0'.repeat(40), gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z', goVersion: 'go1.26.11', compiler: 'gc', platform: 'linux/amd64',
+};
 const MOST_BODY_BYTES = 3 * 1024 * 1024;
 
 export async function listen(backend: Backend, tls?: { readonly cert: string; readonly key: string }): Promise<Listening> {
@@ -156,9 +166,11 @@ function answer(backend: Backend, request: Request): Reply {
   }
 }
 
-function userOf(backend: Backend, headers: IncomingMessage['headers']): string {
+const ANONYMOUS: User = { name: 'system:anonymous', admin: false };
+
+function userOf(backend: Backend, headers: IncomingMessage['headers']): User {
   const token = /^Bearer (?<token>.+)$/.exec(headers.authorization ?? '')?.groups?.['token'];
-  if (headers.authorization === undefined) return 'system:anonymous';
+  if (headers.authorization === undefined) return ANONYMOUS;
   const user = backend.users.get(token ?? '');
   if (user === undefined) throw unauthorized();
   return user;
@@ -167,7 +179,7 @@ function userOf(backend: Backend, headers: IncomingMessage['headers']): string {
 function route(backend: Backend, request: Request): Reply {
   const { method, url } = request;
   const user = userOf(backend, request.headers);
-  if (url.pathname === '/version') return { status: 200, body: { major: '1', minor: '36', gitVersion: 'v1.36.2', gitTreeState: 'clean', goVersion: 'go1.26.11', compiler: 'gc', platform: 'linux/amd64' } };
+  if (url.pathname === '/version') return { status: 200, body: VERSION };
   if (url.pathname === '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews' && method === 'POST') return review(backend, request.body);
   const found = ROUTE.exec(url.pathname)?.groups;
   if (found === undefined) throw pathNotFound();
@@ -176,9 +188,8 @@ function route(backend: Backend, request: Request): Reply {
   if (!Object.values(KINDS).some((one) => one.group === group && one.version === version)) throw pathNotFound();
   if (kind === undefined || kind.group !== group || kind.version !== version) throw resourceNotFound();
   const verb = verbOf(method, name);
-  if (user === 'system:anonymous' || namespace !== backend.store.namespace && isDenied(backend, { verb, resource: 'namespaces', name: undefined }) || isDenied(backend, { verb, resource: sub === undefined ? resource : `${resource}/${sub}`, name })) {
-    throw forbidden({ user, verb, resource, subresource: sub, name, namespace });
-  }
+  const denied = user === ANONYMOUS || namespace !== backend.store.namespace || isDenied(backend, { verb, resource: sub === undefined ? resource : `${resource}/${sub}`, name });
+  if (denied && !user.admin) throw forbidden({ user: user.name, verb, resource, subresource: sub, name, namespace });
   const incoming: Incoming = { resource, namespace, query: url.searchParams, contentType: request.headers['content-type'] ?? '', body: request.body };
   return dispatch(backend, incoming, { verb, name, sub });
 }

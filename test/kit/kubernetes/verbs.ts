@@ -40,19 +40,19 @@ export function listObjects(store: Store, { resource, namespace, query }: Incomi
   const limit = Number(limitText);
   const page = limit > 0 ? found.slice(0, limit) : found;
   const rest = found.length - page.length;
-  const more = rest === 0 ? {} : { continue: tokenOf({ rv: store.version(), start: page.at(-1)?.metadata.name ?? '' }), ...(query.has('labelSelector') || query.has('fieldSelector') ? {} : { remainingItemCount: rest }) };
+  const more = rest === 0 ? {} : { continue: tokenOf(Number(store.version()), page.at(-1)?.metadata.name ?? ''), ...(query.has('labelSelector') || query.has('fieldSelector') ? {} : { remainingItemCount: rest }) };
   // Items of built-in lists carry no kind of their own.
   return { status: 200, body: { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata: { resourceVersion: store.version(), ...more }, items: page } };
 }
 
-function tokenOf(value: { rv: string; start: string }): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url');
+function tokenOf(rv: number, after: string): string {
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv, start: `${after}\u0000` })).toString('base64url');
 }
 
 function startOf(token: string): { start: string; inconsistent: boolean } {
   try {
     const read: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
-    return { start: String(at(read, 'start')), inconsistent: at(read, 'rv') === '-1' };
+    return { start: String(at(read, 'start')).replace(/^\//, '').replace(/\0$/, ''), inconsistent: at(read, 'rv') === -1 };
   } catch {
     throw badRequest("invalid continue token: continue key is not valid: invalid character 'Ï' looking for beginning of value");
   }
@@ -60,7 +60,7 @@ function startOf(token: string): { start: string; inconsistent: boolean } {
 
 function expired(start: string): ApiError {
   const message = 'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
-  return new ApiError({ status: 410, body: { kind: 'Status', apiVersion: 'v1', metadata: { continue: tokenOf({ rv: '-1', start }) }, status: 'Failure', message, reason: 'Expired', code: 410 } });
+  return new ApiError({ status: 410, body: { kind: 'Status', apiVersion: 'v1', metadata: { continue: tokenOf(-1, start) }, status: 'Failure', message, reason: 'Expired', code: 410 } });
 }
 
 /** Anything else than `All` is refused; the field manager and the validation mode change nothing here. */
