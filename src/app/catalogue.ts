@@ -76,6 +76,8 @@ import { deadLettersWatch } from '#systems/nats/steps/dead-letters-watch.ts';
 import { jetstreamFacts } from '#systems/nats/steps/jetstream-facts.ts';
 import { serverHealth } from '#systems/nats/steps/server-health.ts';
 import { streamsList } from '#systems/nats/steps/streams-list.ts';
+import { certificateGet } from '#systems/http/steps/certificate-get.ts';
+import { urlGet } from '#systems/http/steps/url-get.ts';
 import { alertsList as prometheusAlertsList } from '#systems/prometheus/steps/alerts-list.ts';
 import { queryInstant } from '#systems/prometheus/steps/query-instant.ts';
 import { queryRange } from '#systems/prometheus/steps/query-range.ts';
@@ -171,6 +173,8 @@ export const catalogue: readonly AnyStep[] = [
   jetstreamFacts,
   serverHealth,
   streamsList,
+  certificateGet,
+  urlGet,
   prometheusAlertsList,
   queryInstant,
   queryRange,
