@@ -94,8 +94,9 @@ export function viewCluster(answers: readonly ServerAnswers[], asked: AskedLeade
 function readSeen({ label, varz, routez, jsz }: ServerAnswers): Seen[] {
   if (!varz.ok) return [];
   const id = varz.value.server_id;
-  const peers = routez.ok ? new Set(routez.value.routes.map((route) => route.remote_id).filter((remote) => remote !== '' && remote !== id)) : undefined;
-  return [{ label, id, name: varz.value.server_name === '' ? label : varz.value.server_name, varz: varz.value, peers, jsz: jsz.ok ? jsz.value : undefined }];
+  // Behind an address that is shared by several servers, two calls may reach two of them.
+  const peers = routez.ok && routez.value.server_id === id ? new Set(routez.value.routes.map((route) => route.remote_id).filter((remote) => remote !== '' && remote !== id)) : undefined;
+  return [{ label, id, name: varz.value.server_name === '' ? label : varz.value.server_name, varz: varz.value, peers, jsz: jsz.ok && jsz.value.server_id === id ? jsz.value : undefined }];
 }
 
 /** Since 2.10 a route says the name of the other side; before, only the names of servers that we reach are known. */

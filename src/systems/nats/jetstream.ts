@@ -75,7 +75,9 @@ async function viaMonitors(client: NatsClient, wanted: Wanted, call: Call, becau
   const answers = await Promise.all(
     client.monitors.map(async (monitor) => {
       const [varz, jsz] = await Promise.all([monitor.varz(call), monitor.jszDetail(call)]);
-      return { label: monitor.label, name: varz.ok ? varz.value.server_name : '', jsz };
+      // Without a name of its own no copy of it is taken for the leader's.
+      const name = varz.ok && jsz.ok && varz.value.server_id === jsz.value.server_id ? varz.value.server_name : '';
+      return { label: monitor.label, name, jsz };
     }),
   );
   const heard = answers.flatMap(({ name, jsz }) => (jsz.ok && !jsz.value.disabled ? [{ name, jsz: jsz.value }] : []));
