@@ -32,6 +32,8 @@ export interface Wanted {
   readonly consumers: boolean;
   /** Only this stream; empty for all. */
   readonly stream: string;
+  /** Consumers of this stream alone; absent for all that are listed. */
+  readonly consumersOf?: string;
 }
 
 export async function readJetStream(client: NatsClient, wanted: Wanted, call: Call): Promise<Result<JetStreamView>> {
@@ -49,7 +51,8 @@ async function viaApi({ bus }: NatsClient, wanted: Wanted, call: Call): Promise<
   if (listed.value.items.length + listed.value.missing.length < listed.value.total) notes.push(`Only ${listed.value.items.length} of ${listed.value.total} streams were listed.`);
   const consumers: SeenConsumer[] = [];
   const missingConsumers: { stream: string; name: string }[] = [];
-  for (const { config } of wanted.consumers ? chosen.slice(0, MOST_STREAMS_ASKED) : []) {
+  const asked = wanted.consumers ? chosen.filter(({ config }) => wanted.consumersOf === undefined || config.name === wanted.consumersOf) : [];
+  for (const { config } of asked.slice(0, MOST_STREAMS_ASKED)) {
     const answer = await bus.consumers(config.name, call);
     if (!answer.ok) {
       if (answer.failure.reason === 'cancelled') return answer;
@@ -59,7 +62,7 @@ async function viaApi({ bus }: NatsClient, wanted: Wanted, call: Call): Promise<
     consumers.push(...answer.value.items.map((info) => ({ info, stream: config.name, fromLeader: true })));
     missingConsumers.push(...answer.value.missing.map((name) => ({ stream: config.name, name })));
   }
-  if (wanted.consumers && chosen.length > MOST_STREAMS_ASKED) notes.push(`Consumers of ${chosen.length - MOST_STREAMS_ASKED} more streams were not asked for.`);
+  if (asked.length > MOST_STREAMS_ASKED) notes.push(`Consumers of ${asked.length - MOST_STREAMS_ASKED} more streams were not asked for.`);
   return succeed({
     source: 'api',
     streams: chosen.map((info) => ({ info, fromLeader: true })),

@@ -55,6 +55,19 @@ describe('a single nats-server', () => {
     expect(await read(serverHealth, {}, ours)).toMatchObject({ healthy: true });
   });
 
+  it('that hangs does not hold up a run that was cancelled', async () => {
+    const server = await startNats();
+    const ours = natsClient({ url: `nats://${server.address}`, monitorUrls: [server.monitorUrl] });
+    await ours.bus.roundTrip();
+    server.freeze();
+    for (const step of [streamsList, connectionsList, deadLettersWatch]) {
+      const cancel = new AbortController();
+      const answer = tryRead(step, {}, ours, { signal: cancel.signal, sleep: () => Promise.resolve() });
+      cancel.abort();
+      expect(await answer, step.name).toMatchObject({ ok: false, failure: { reason: 'cancelled' } });
+    }
+  });
+
   it('that is started again is used again, over a new connection', async () => {
     const first = await startNats();
     const ours = natsClient({ url: `nats://${first.address}` });
@@ -113,6 +126,8 @@ describe('credentials and TLS', () => {
     // Good for localhost only, and addressed as 127.0.0.1: the library alone would accept it.
     const other = await startNats({ tls: misnamed });
     expect(await why(natsClient({ url: `tls://${other.address}`, tls: { ca: misnamed.ca } }))).toMatch(/for another name/);
+    // By name: the library looks the name up itself.
+    expect(await why(natsClient({ url: `tls://localhost:${other.clientPort}`, tls: { ca: misnamed.ca } }))).toBe('');
     const plain = await startNats();
     expect(await why(natsClient({ url: `tls://${plain.address}`, tls: { ca: certificates.ca } }))).toMatch(/offers no TLS/);
   });

@@ -75,6 +75,7 @@ export const consumersList = defineRead({
       },
     },
   ],
+  timeoutMs: 60_000,
   async run({ stream, stalledAfterSeconds, limit }, ctx) {
     const client = ctx.use(Nats);
     const wanted = { consumers: true, stream };

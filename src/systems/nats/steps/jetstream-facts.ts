@@ -58,10 +58,11 @@ export const jetstreamFacts = defineRead({
       },
     },
   ],
+  timeoutMs: 60_000,
   async run({ replicas, auditTransport }, ctx) {
     const client = ctx.use(Nats);
     const call = { signal: ctx.signal };
-    const [answer, greetings] = await Promise.all([readJetStream(client, { consumers: true, stream: '' }, call), client.bus.greetings(call)]);
+    const [answer, greetings] = await Promise.all([readJetStream(client, { consumers: true, stream: '', consumersOf: 'CORDUM_SYS' }, call), client.bus.greetings(call)]);
     if (!answer.ok) {
       const off = answer.failure.reason === 'unavailable' && /JetStream is (?:off|not enabled)/.test(answer.failure.message);
       if (!off) return answer;
