@@ -1,25 +1,16 @@
-/** Which series a target gets: each source is wired to the client that the target has. What it does not have gives no series. */
+/** What the bot exports of its targets, and the alerts that stand on it. */
 import type { Clock } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
 import type { Log } from '#kernel/log.ts';
-import type { Config, TargetConfig } from '#config/config.ts';
+import type { Config } from '#config/config.ts';
 import { feeds, stillHolds, type FedSeries, type Seen } from '#exporter/fed-alerts.ts';
-import { createHandshake } from '#exporter/handshake.ts';
 import { createRounds, type Rounds } from '#exporter/rounds.ts';
 import { SERIES, type SourceName } from '#exporter/series.ts';
-import type { Source } from '#exporter/source.ts';
-import { certificatesSource } from '#exporter/sources/certificates.ts';
-import { poolsSource, statusSource } from '#exporter/sources/cordum.ts';
-import { staleJobsSource, type CountOlder } from '#exporter/sources/jobs.ts';
 import type { AlertFeed, RereadAnswer } from '#incidents/ports.ts';
-import type { CordumClient } from '#systems/cordum/client.ts';
 import { createExporter, type Exporter as DlqExporter } from '#systems/cordum/exporter.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
-import { endpointsOf } from './certificate-endpoints.ts';
+import { sourcesOf } from './exporter-sources.ts';
 import type { Targets } from './targets.ts';
-
-/** Cordum gives at most so many jobs at once, and of its newest 1,000 alone. */
-const JOBS_PAGE = 500;
 
 export interface Exporters {
   /** Resolves when everything was looked at once: serve `/metrics` only then, lest a restart looks like a resolve. */
@@ -51,7 +42,7 @@ export function createExporters(parts: ExportersParts): Exporters {
     log,
     ...(pollMs === undefined ? {} : { pollMs }),
   });
-  const sources = config.targets.flatMap((target) => sourcesOf(target, parts));
+  const sources = config.targets.flatMap((target) => sourcesOf(target, targets, clock));
   const rounds = createRounds({ sources, clock, registry, log });
   return {
     async start() {
@@ -61,29 +52,6 @@ export function createExporters(parts: ExportersParts): Exporters {
       await Promise.all([dlq.stop(), rounds.stop()]);
     },
     feed: createFeed(dlq, rounds, new Set(sources.map(({ target, name }) => `${name} ${target}`))),
-  };
-}
-
-function sourcesOf(target: TargetConfig, { targets, clock }: ExportersParts): Source[] {
-  const sources: Source[] = [];
-  const cordum = targets.cordum(target.name);
-  if (cordum !== undefined) {
-    sources.push(
-      statusSource(target.name, (call) => cordum.status(call)),
-      poolsSource(target.name, (call) => cordum.pools(call)),
-      staleJobsSource(target.name, countOlderByApi(cordum), clock),
-    );
-  }
-  const endpoints = endpointsOf(target);
-  if (endpoints.length > 0) sources.push(certificatesSource(target.name, endpoints, createHandshake(clock)));
-  return sources;
-}
-
-/** Without Redis: of the newest 1,000 jobs that Cordum remembers, of which it gives 500 that are old enough. */
-function countOlderByApi(client: CordumClient): CountOlder {
-  return async (state, untilMs, call) => {
-    const read = await client.jobs({ limit: JOBS_PAGE, untilMicros: untilMs * 1_000 }, call);
-    return read.ok ? succeed(read.value.filter((job) => job.state === state && job.updatedAtMs <= untilMs).length) : read;
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import { Gauge, type Registry } from 'prom-client';
 
-export const SOURCE_NAMES = ['status', 'license', 'jobs', 'approvals', 'pools', 'grpc', 'certificates', 'backups'] as const;
+export const SOURCE_NAMES = ['status', 'license', 'jobs', 'approvals', 'pools', 'redis', 'grpc', 'certificates', 'backups'] as const;
 /** One thing that the exporter looks at, on one target. */
 export type SourceName = (typeof SOURCE_NAMES)[number];
 
@@ -31,6 +31,7 @@ export const SERIES = {
   cordum_gateway_reachable: { source: 'status', labels: [], help: '1 when the gateway answers anything at all, also a refusal, else 0.' },
   cordum_nats_connected: { source: 'status', labels: [], help: '1 when the gateway that answered is connected to NATS.' },
   cordum_redis_ok: { source: 'status', labels: [], help: '1 when the gateway that answered reaches Redis.' },
+  cordum_redis_up: { source: 'redis', labels: [], help: '1 when the Redis of the target answers the bot itself, else 0.' },
   cordum_service_replicas: { source: 'status', labels: ['component'], help: 'Running processes that have registered with Cordum; the safety kernel and the context engine never do.' },
   cordum_grpc_serving: { source: 'grpc', labels: ['component'], help: '1 when grpc.health.v1 of the service answers SERVING, else 0.' },
 } as const satisfies Readonly<Record<string, SeriesDefinition & { readonly source: SourceName }>>;

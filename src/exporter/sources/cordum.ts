@@ -23,16 +23,26 @@ export interface StatusFacts {
   readonly replicas: readonly { readonly service: string }[];
 }
 
-export function statusSource(target: string, status: (call: Call) => Promise<Result<StatusFacts>>): Source {
+export interface ReadinessFacts {
+  readonly checks: readonly { readonly name: string; readonly status: string }[];
+}
+
+export interface StatusPort {
+  status(call: Call): Promise<Result<StatusFacts>>;
+  /** `/readyz`, which is not rate limited: with its Redis away, Cordum answers 429 to everything else. */
+  readyz(call: Call): Promise<Result<ReadinessFacts>>;
+}
+
+export function statusSource(target: string, cordum: StatusPort): Source {
   return {
     target,
     name: 'status',
     everyMs: STATUS_EVERY_MS,
     async look(call) {
-      const read = await status(call);
+      const read = await cordum.status(call);
       const answered = read.ok || !SILENT.has(read.failure.reason);
       const reachable: Sample = { series: 'cordum_gateway_reachable', labels: {}, value: answered ? 1 : 0 };
-      if (!read.ok) return { samples: [reachable], failure: read.failure };
+      if (!read.ok) return { samples: [reachable, ...(answered ? await readinessSamples(cordum, call) : [])], failure: read.failure };
       const { natsConnected, redisOk, adminFieldsSeen, inputBreaker, outputBreaker, replicas } = read.value;
       const samples: Sample[] = [
         reachable,
@@ -45,6 +55,13 @@ export function statusSource(target: string, status: (call: Call) => Promise<Res
       return { samples };
     },
   };
+}
+
+async function readinessSamples(cordum: StatusPort, call: Call): Promise<Sample[]> {
+  const read = await cordum.readyz(call);
+  if (!read.ok) return [];
+  const parts = { nats: 'cordum_nats_connected', redis: 'cordum_redis_ok' } as const;
+  return read.value.checks.flatMap(({ name, status }): Sample[] => (name === 'nats' || name === 'redis' ? [{ series: parts[name], labels: {}, value: /^(?:ok|connected)$/i.test(status) ? 1 : 0 }] : []));
 }
 
 /** A breaker whose state Cordum does not know has no series: it is neither open nor closed. */

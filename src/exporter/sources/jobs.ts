@@ -19,8 +19,14 @@ const STALE_AFTER_MS: Readonly<Record<JobState, number>> = { PENDING: 900_000, S
 export const JOB_STATES = ['PENDING', 'SCHEDULED', 'DISPATCHED', 'RUNNING'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
-/** How many jobs in this state were last updated at or before that moment. */
-export type CountOlder = (state: JobState, updatedUntilMs: number, call: Call) => Promise<Result<number>>;
+export interface StaleQuestion {
+  readonly state: JobState;
+  /** Last changed at or before, ms since the epoch. */
+  readonly untilMs: number;
+}
+
+/** How many jobs each question is about, in the order of the questions. */
+export type CountOlder = (questions: readonly StaleQuestion[], call: Call) => Promise<Result<readonly number[]>>;
 
 export function staleJobsSource(target: string, countOlder: CountOlder, clock: Clock): Source {
   return {
@@ -29,10 +35,9 @@ export function staleJobsSource(target: string, countOlder: CountOlder, clock: C
     everyMs: EVERY_MS,
     async look(call) {
       const nowMs = clock.now();
-      const counted = await Promise.all(JOB_STATES.map(async (state) => ({ state, read: await countOlder(state, nowMs - STALE_AFTER_MS[state] - SCAN_LEEWAY_MS, call) })));
-      const samples = counted.flatMap(({ state, read }): Sample[] => (read.ok ? [{ series: 'cordum_stale_jobs', labels: { state: state.toLowerCase() }, value: read.value }] : []));
-      const failed = counted.flatMap(({ read }) => (read.ok ? [] : [read.failure]))[0];
-      return failed === undefined ? { samples } : { samples, failure: failed };
+      const counted = await countOlder(JOB_STATES.map((state) => ({ state, untilMs: nowMs - STALE_AFTER_MS[state] - SCAN_LEEWAY_MS })), call);
+      if (!counted.ok) return { samples: [], failure: counted.failure };
+      return { samples: JOB_STATES.map((state, i): Sample => ({ series: 'cordum_stale_jobs', labels: { state: state.toLowerCase() }, value: counted.value[i] ?? 0 })) };
     },
   };
 }
