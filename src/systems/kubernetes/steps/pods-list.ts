@@ -30,7 +30,10 @@ export const podsList = defineRead({
     failed: z.int(),
     terminating: z.int(),
     restarts: z.int(),
-    /** Leaving those aside that are being deleted: there is at least one, all are seen, each is ready and none has a problem. */
+    /**
+     * Leaving those aside that are being deleted or have ended, whose places others take: there is at least one, all are seen,
+     * each is ready and none has a problem.
+     */
     healthy: z.boolean(),
     say: z.string(),
     truncated: z.boolean(),
@@ -81,7 +84,7 @@ export const podsList = defineRead({
     const items = found.value.pods.map((pod) => showPod(pod, ctx.now()));
     const ready = items.filter((pod) => pod.ready).length;
     const having = (...problems: Problem[]): number => items.filter(({ problem }) => problems.includes(problem)).length;
-    const staying = items.filter(({ problem }) => problem !== 'terminating');
+    const staying = items.filter(({ problem, phase }) => problem !== 'terminating' && phase !== 'Failed' && phase !== 'Succeeded');
     const bad = items.filter(({ problem }) => problem !== 'none');
     const kinds = [...Map.groupBy(bad, ({ problem }) => problem)].map(([problem, pods]) => `${pods.length} ${problem}`).join(', ');
     return succeed({
