@@ -7,6 +7,7 @@ import type { SystemToken } from '#step-kit/index.ts';
 import { createAlertmanagerClient, type AlertmanagerClient } from '#systems/alertmanager/client.ts';
 import { createCordumClient, type CordumClient } from '#systems/cordum/client.ts';
 import { createGrpcHealthClient } from '#systems/grpc/client.ts';
+import { createHttpClient } from '#systems/http/client.ts';
 import { createKubernetesClient } from '#systems/kubernetes/client.ts';
 import { createNatsClient } from '#systems/nats/client.ts';
 import { createPrometheusClient } from '#systems/prometheus/client.ts';
@@ -26,9 +27,10 @@ type Make = (target: TargetConfig, clock: Clock) => Closable | undefined;
 
 /** By the name of the system's token. A factory is cheap and connects to nothing; undefined: the target has no such system. */
 const MAKERS: Readonly<Record<string, Make>> = {
-  alertmanager: ({ alertmanager }, clock) => alertmanager && { ...createAlertmanagerClient({ url: alertmanager.url, now: () => clock.now() }), close: async () => undefined },
+  alertmanager: ({ alertmanager }, clock) => alertmanager && createAlertmanagerClient({ ...alertmanager, now: () => clock.now() }),
   cordum: ({ cordum }, clock) => cordum && createCordumClient({ ...cordum, clock }),
   grpc: ({ grpc }, clock) => grpc && createGrpcHealthClient({ services: grpc, clock }),
+  http: ({ http }, clock) => http && createHttpClient({ ...http, clock }),
   kubernetes: ({ kubernetes }, clock) => kubernetes && createKubernetesClient({ ...kubernetes, clock }),
   nats: ({ nats }, clock) => nats && createNatsClient({ ...nats, clock }),
   prometheus: ({ prometheus }, clock) => prometheus && createPrometheusClient({ ...prometheus, clock }),
