@@ -55,10 +55,11 @@ export function createAccess(parts: AccessParts): AccessKeeper {
   let pool: { readonly key: string; readonly dispatcher: Agent | ProxyAgent } | undefined;
   /** Calls that begin together ask a plugin once. */
   let asking: Promise<Result<Access>> | undefined;
+  let plugins = new AbortController();
 
   const load = async (): Promise<Result<Access>> => {
     if (loaded === undefined) {
-      const read = await readConfig(parts);
+      const read = await readConfig(parts, () => plugins.signal);
       if (!read.ok) return read;
       loaded = read.value;
     }
@@ -86,7 +87,9 @@ export function createAccess(parts: AccessParts): AccessKeeper {
       loaded = undefined;
     },
     async close() {
-      await asking?.catch(() => {});
+      // A plugin that waits for somebody must not keep the bot from ending.
+      plugins.abort();
+      plugins = new AbortController();
       const { dispatcher } = pool ?? {};
       pool = undefined;
       await dispatcher?.destroy();
@@ -101,10 +104,10 @@ async function createPool(tls: Tls, proxy: string | undefined): Promise<Agent | 
   return new undici.Agent({ ...shared, connect: { ...tls, timeout: CONNECT_TIMEOUT_MS } });
 }
 
-async function readConfig({ kubeconfig, context }: AccessParts): Promise<Result<KubeConfig>> {
+async function readConfig({ kubeconfig, context }: AccessParts, closed: () => AbortSignal): Promise<Result<KubeConfig>> {
   const { KubeConfig: Library } = await import('@kubernetes/client-node');
   const config = new Library();
-  boundPlugins(config);
+  boundPlugins(config, closed);
   if (kubeconfig === undefined) {
     config.loadFromCluster();
     const server = config.getCurrentCluster()?.server ?? '';
@@ -169,11 +172,11 @@ function tlsOf(options: Tls): Tls {
 }
 
 /** A plugin that hangs would stay for ever; the library has no way to say so, except the function by which it starts one. */
-function boundPlugins(config: KubeConfig): void {
+function boundPlugins(config: KubeConfig, closed: () => AbortSignal): void {
   const { authenticators } = config as unknown as { authenticators?: readonly { execFn?: unknown }[] };
   for (const one of authenticators ?? []) {
     if (one.execFn === undefined) continue;
-    one.execFn = (command: string, args: readonly string[] | null | undefined, options: object) => spawn(command, args ?? [], { ...options, stdio: ['ignore', 'pipe', 'pipe'], timeout: PLUGIN_TIMEOUT_MS, killSignal: 'SIGKILL' });
+    one.execFn = (command: string, args: readonly string[] | null | undefined, options: object) => spawn(command, args ?? [], { ...options, stdio: ['ignore', 'pipe', 'pipe'], timeout: PLUGIN_TIMEOUT_MS, killSignal: 'SIGKILL', signal: closed() });
   }
 }
 

@@ -151,6 +151,9 @@ function other(answer: HttpAnswer, said: string, wait: string): Meaning {
     return { reason: 'unavailable', say: `it failed inside (${detail}).` };
   }
   if (/HTTP request to an HTTPS server/i.test(answer.body)) return { reason: 'unreachable', say: 'it speaks TLS on that port: write https into the kubeconfig.' };
+  // Recording pod_log_previous_missing_400; the second is the kubelet's word for a container that has never run.
+  if (/previous terminated container .* not found/s.test(said)) return { reason: 'notFound', say: `that container has not run before, so there is no earlier log (${detail}).` };
+  if (/is waiting to start/.test(said)) return { reason: 'notFound', say: `that container has not begun to run, so there is no log (${detail}).` };
   if (answer.status === 405 || answer.status === 406 || answer.status === 415) return { reason: 'unexpected', say: `it does not take such a request (${detail}): is it really a Kubernetes API server?` };
   return { reason: 'invalid', say: `it does not accept the request (${detail}).` };
 }
