@@ -44,34 +44,35 @@ const CLIENT_NAME = 'cordum-runbook-bot';
 
 export function createConnection(to: Address, access: Access, deps: ConnectionDeps): Connection {
   const address = writeAddress(to);
-  let opened: { readonly redis: IoRedis; readonly ready: Promise<Answer<IoRedis>> } | undefined;
-  let opening: Promise<Answer<IoRedis>> | undefined;
+  let current: IoRedis | undefined;
+  let opening: Promise<Answer<Opened>> | undefined;
   let closed = false;
   let inFlight = 0;
   let cancelIdle: () => void = () => {};
 
   const drop = (): void => {
-    const old = opened;
-    opened = undefined;
+    const old = current;
+    current = undefined;
     opening = undefined;
-    old?.redis.disconnect();
+    old?.disconnect();
   };
 
-  const open = async (): Promise<Answer<IoRedis>> => {
+  const open = async (): Promise<Answer<Opened>> => {
     const { Redis } = await import('ioredis');
     if (closed) return trouble('cancelled', address);
     const redis = new Redis(optionsOf(to, access, deps.connectTimeoutMs));
-    const ready = greet(redis, access, address);
-    opened = { redis, ready };
+    current = redis;
     redis.once('end', () => {
-      if (opened?.redis === redis) drop();
+      if (current === redis) drop();
     });
-    const answer = await within(ready, { ...deps, ms: deps.connectTimeoutMs, address });
-    if (!answer.ok) redis.disconnect();
-    return answer;
+    const answer = await within(greet(redis, access, address), { ...deps, ms: deps.connectTimeoutMs, address });
+    if (answer.ok) return answer;
+    redis.disconnect();
+    // A port without TLS may wait for more of what it takes for a command; a hung server looks the same.
+    return answer.failure.why === 'timeout' && access.secure ? trouble('timeout', address, 'no TLS connection came about; a port that does not speak TLS looks like that as well') : answer;
   };
 
-  const connected = async (): Promise<Answer<IoRedis>> => {
+  const connected = async (): Promise<Answer<Opened>> => {
     opening ??= open();
     const mine = opening;
     const answer = await mine;
@@ -108,12 +109,20 @@ export function createConnection(to: Address, access: Access, deps: ConnectionDe
   };
 }
 
+interface Opened {
+  readonly redis: IoRedis;
+  /** Of an error reply itself; of a socket that ended, what ended it, which the library says elsewhere. */
+  cause(error: unknown): unknown;
+}
+
 /** Connects, proves who we are, says our name. The library's own AUTH would write warnings to the console. */
-async function greet(redis: IoRedis, access: Access, address: string): Promise<Answer<IoRedis>> {
+async function greet(redis: IoRedis, access: Access, address: string): Promise<Answer<Opened>> {
   let last: unknown;
   redis.on('error', (error: unknown) => {
     last = error;
   });
+  // A TLS server that wants a certificate says so only after the handshake: the socket's error tells more than "closed".
+  const cause = (error: unknown): unknown => (error instanceof Error && /Connection is closed/.test(error.message) ? (last ?? error) : error);
   try {
     await redis.connect();
   } catch (error) {
@@ -125,16 +134,16 @@ async function greet(redis: IoRedis, access: Access, address: string): Promise<A
       await (access.username === '' ? redis.auth(said) : redis.auth(access.username, said));
     }
   } catch (error) {
-    if (!wantsNoPassword(error)) return classify(last ?? error, address);
+    if (!wantsNoPassword(error)) return classify(cause(error), address);
   }
   // A name in CLIENT LIST is a courtesy; servers and users without it work as well.
   void redis.client('SETNAME', CLIENT_NAME).catch(() => undefined);
   try {
     if (access.db !== 0) await redis.select(access.db);
   } catch (error) {
-    return classify(error, address);
+    return classify(cause(error), address);
   }
-  return { ok: true, value: redis };
+  return { ok: true, value: { redis, cause } };
 }
 
 /** Redis 6 and later, and before: a password that nobody asked for is no trouble. */
@@ -142,13 +151,8 @@ function wantsNoPassword(error: unknown): boolean {
   return error instanceof Error && /without any password configured|no password is set/.test(error.message);
 }
 
-async function perform(redis: IoRedis, command: Command, how: { readonly bytes: boolean; readonly asking: boolean; readonly address: string }): Promise<Answer<unknown>> {
+async function perform({ redis, cause }: Opened, command: Command, how: { readonly bytes: boolean; readonly asking: boolean; readonly address: string }): Promise<Answer<unknown>> {
   const [name, ...args] = command;
-  let last: unknown;
-  const listen = (error: unknown): void => {
-    last = error;
-  };
-  redis.on('error', listen);
   try {
     // Both go out in one turn, so nothing of another step comes between them.
     const asked = how.asking ? redis.asking() : undefined;
@@ -156,10 +160,7 @@ async function perform(redis: IoRedis, command: Command, how: { readonly bytes: 
     const [, value] = await Promise.all([asked, sent]);
     return { ok: true, value };
   } catch (error) {
-    // A TLS server that wants a certificate says so only after the handshake: the socket's error tells more than "closed".
-    return classify(last ?? error, how.address);
-  } finally {
-    redis.off('error', listen);
+    return classify(cause(error), how.address);
   }
 }
 

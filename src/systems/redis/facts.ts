@@ -1,5 +1,5 @@
 /** From INFO to what a runbook says of a server. Pure. */
-import type { RedisFailure, Trouble } from './failure.ts';
+import { type RedisFailure, SPOKEN, type Trouble } from './failure.ts';
 import { decimalOf, type Info, intOf, keyspaceOf, replicasOf } from './info.ts';
 import { problemsOf } from './problems.ts';
 import type { NodeFacts } from './records.ts';
@@ -11,6 +11,8 @@ export interface Observed {
   readonly latencyMs: number;
   readonly failure: RedisFailure | undefined;
   readonly info: Info;
+  /** What it said to a PING in place of PONG. */
+  readonly said: Trouble | undefined;
   /** Undefined: the setting could not be read. */
   readonly stopsWritesOnSaveError: boolean | undefined;
 }
@@ -23,10 +25,10 @@ export function factsOf(observed: Observed, nowMs: number): NodeFacts {
   const limit = intOf(info, 'maxmemory');
   const used = intOf(info, 'used_memory');
   const keyspace = keyspaceOf(info);
-  const why = failure?.why ?? (info.size === 0 ? 'noPermission' : whyOf(observed));
+  const why = failure?.why ?? observed.said ?? (info.size === 0 ? 'noPermission' : whyOf(observed));
   const facts: Omit<NodeFacts, 'problems' | 'say'> = {
     address: observed.address,
-    reachable: failure === undefined,
+    reachable: failure === undefined || SPOKEN.has(failure.why),
     why,
     role: roleOf(observed),
     version: info.get('redis_version') ?? info.get('valkey_version') ?? '',

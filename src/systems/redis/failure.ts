@@ -31,6 +31,9 @@ export const TROUBLES = [
 ] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
+/** The server itself said so: it is there, and does not serve as it should. Redis says MISCONF even to a PING. */
+export const SPOKEN: ReadonlySet<Trouble> = new Set(['loading', 'masterDown', 'readonly', 'oom', 'misconf', 'noReplicas', 'clusterDown', 'busy']);
+
 export interface RedisFailure extends Failure {
   readonly why: Trouble;
   /** Of a cluster that serves the key elsewhere: `MOVED 3999 10.0.0.3:6379`. */

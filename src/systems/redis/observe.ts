@@ -1,7 +1,7 @@
 /** Asks every server of a survey how it is, at the same time; one that does not answer is a row, not a failure. */
 import type { Server, Survey } from './client.ts';
 import type { Call } from './connection.ts';
-import type { Answer } from './failure.ts';
+import { type Answer, SPOKEN } from './failure.ts';
 import { factsOf } from './facts.ts';
 import type { NodeFacts } from './records.ts';
 
@@ -17,14 +17,13 @@ async function observeServer({ node, role }: Server, watch: Watch): Promise<Node
   const startedAt = watch.now();
   const ping = await node.ping(watch);
   const latencyMs = Math.max(0, Math.round(watch.now() - startedAt));
-  // These two stand for an answer of the server: INFO then says more.
-  const answered = ping.ok || ping.failure.why === 'loading' || ping.failure.why === 'masterDown';
-  const info = answered ? await node.info(watch) : ping;
-  const blind = !info.ok && info.failure.why !== 'noPermission' ? info.failure : undefined;
+  // What the server itself says to a PING is an answer: INFO then tells more.
+  const info = ping.ok || SPOKEN.has(ping.failure.why) ? await node.info(watch) : ping;
+  const failure = info.ok || info.failure.why === 'noPermission' ? undefined : info.failure;
   const seen = info.ok && info.value !== undefined ? info.value : new Map<string, string>();
   const saveFailed = seen.get('rdb_last_bgsave_status') === 'err' && seen.get('role') !== 'slave';
   const stopsWritesOnSaveError = saveFailed ? await stopsWrites(node, watch) : false;
-  return factsOf({ address: node.address, role, latencyMs, failure: blind, info: seen, stopsWritesOnSaveError }, watch.now());
+  return factsOf({ address: node.address, role, latencyMs, failure, info: seen, said: ping.ok ? undefined : ping.failure.why, stopsWritesOnSaveError }, watch.now());
 }
 
 /** Writes are refused after a failed save only where saves are scheduled and the server is told so (redis.conf, both by default). */

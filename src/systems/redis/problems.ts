@@ -1,5 +1,5 @@
 /** What is wrong with a server, worst first, from its facts. Pure. */
-import type { RedisFailure } from './failure.ts';
+import { type RedisFailure, SPOKEN } from './failure.ts';
 import type { NodeFacts, Problem } from './records.ts';
 
 type Facts = Omit<NodeFacts, 'problems' | 'say'>;
@@ -16,7 +16,7 @@ const CLIENTS_HIGH = 0.9;
 const ORDER = { critical: 0, warning: 1, info: 2 } as const;
 
 export function problemsOf(facts: Facts, failure: RedisFailure | undefined): Problem[] {
-  const found = failure === undefined ? [...serving(facts), ...(facts.why === 'noPermission' ? [] : [...memory(facts), ...replication(facts), ...persistence(facts), ...clients(facts)])] : [{ code: 'unreachable', severity: 'critical' as const, say: failure.message }];
+  const found = failure === undefined ? [...serving(facts), ...(facts.version === '' ? [] : [...memory(facts), ...replication(facts), ...persistence(facts), ...clients(facts)])] : [{ code: SPOKEN.has(failure.why) ? 'notServing' : 'unreachable', severity: 'critical' as const, say: failure.message }];
   return found.toSorted((one, other) => ORDER[one.severity] - ORDER[other.severity]).map((one) => ({ ...one, address: facts.address }));
 }
 
@@ -24,6 +24,7 @@ function serving({ why, address, maxMemoryPolicy, persistence: { aofLastWriteOk,
   if (why === 'noPermission') return [{ code: 'notSeen', severity: 'warning', say: `Redis at ${address} answers, but our user may not call INFO: how it is cannot be seen.` }];
   if (why === 'loading') return [{ code: 'loading', severity: 'critical', say: `Redis at ${address} is loading its data from disk and does not serve yet.` }];
   if (why === 'oom') return [{ code: 'memoryFull', severity: 'critical', say: `Redis at ${address} is at its memory limit and, with policy ${maxMemoryPolicy || 'unknown'}, refuses writes.` }];
+  if (why === 'busy' || why === 'noReplicas') return [{ code: 'notServing', severity: 'critical', say: why === 'busy' ? `Redis at ${address} is blocked by a script that runs too long.` : `Redis at ${address} has fewer good replicas than it wants and refuses writes.` }];
   if (why !== 'misconf') return [];
   const what = aofEnabled && !aofLastWriteOk ? 'its last write to the append-only file failed' : 'its last save to disk failed';
   return [{ code: 'writesRefused', severity: 'critical', say: `Redis at ${address} refuses writes, because ${what}. Look at its disk and its log.` }];

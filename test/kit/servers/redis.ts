@@ -69,7 +69,8 @@ function serverArgs({ args = [], tls, password }: RedisServerOptions, port: numb
 }
 
 function dress(child: ServerProcess, { tls, password }: RedisServerOptions, port: number, directory: string): RedisServer {
-  const secure = tls === undefined ? [] : ['--tls', '--cacert', tls.certificates.caFile, '--cert', tls.certificates.clientCertFile, '--key', tls.certificates.clientKeyFile];
+  // The kit trusts its own server, also one whose certificate a test has spoilt.
+  const secure = tls === undefined ? [] : ['--tls', '--insecure', '--cert', tls.certificates.clientCertFile, '--key', tls.certificates.clientKeyFile];
   const stop = async (signal?: NodeJS.Signals): Promise<void> => {
     if (child.running()) process.kill(child.pid, 'SIGCONT');
     await child.stop(signal);
@@ -142,15 +143,19 @@ export async function startRedisCluster({ replicas = 1, args = [], ...rest }: Re
   await waitFor(
     async () => {
       const said = await Promise.all(nodes.map((node) => node.cli('CLUSTER', 'NODES')));
-      return said.every((text) => (text.match(/\bslave\b/g)?.length ?? 0) === 3 * replicas && !/handshake|fail/.test(text)) ? true : undefined;
+      return said.every((text) => (text.match(/\bslave\b/g)?.length ?? 0) === 3 * replicas && !/handshake|\bfail\b/.test(text)) ? true : undefined;
     },
     { until: 'all nodes know all roles', withinMs: READY_WITHIN_MS },
   );
+  await untilInSync(nodes.slice(3));
+  return { nodes, until };
+}
+
+async function untilInSync(replicas: readonly RedisServer[]): Promise<void> {
   await waitFor(
-    async () => ((await Promise.all(nodes.slice(3).map((node) => node.cli('INFO', 'replication')))).every((text) => text.includes('master_link_status:up')) ? true : undefined),
+    async () => ((await Promise.all(replicas.map((node) => node.cli('INFO', 'replication')))).every((text) => text.includes('master_link_status:up')) ? true : undefined),
     { until: 'the replicas have synchronised', withinMs: READY_WITHIN_MS },
   );
-  return { nodes, until };
 }
 
 /** The bus of a cluster listens on the port plus 10,000. */
@@ -174,6 +179,8 @@ export async function startRedisSentinel({ password }: Pick<RedisServerOptions, 
   const secret = password === undefined ? {} : { password };
   const master = await startRedis(secret);
   const replicas = await Promise.all([0, 1].map(() => startRedis({ ...secret, args: ['--replicaof', '127.0.0.1', String(master.port)] })));
+  // A Sentinel asks a replica for its link when it finds it, and then every ten seconds only.
+  await untilInSync(replicas);
   const sentinels = await Promise.all([0, 1, 2].map(() => startSentinel(name, master, password)));
   await waitFor(
     async () => {

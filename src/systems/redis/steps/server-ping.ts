@@ -1,6 +1,6 @@
 import { defineRead, type Result, succeed, z } from '#step-kit/index.ts';
 import type { Survey } from '../client.ts';
-import { plain, type RedisFailure } from '../failure.ts';
+import { plain, type RedisFailure, SPOKEN } from '../failure.ts';
 import { observe } from '../observe.ts';
 import { type NodeFacts, why } from '../records.ts';
 import { Redis } from '../system.ts';
@@ -61,7 +61,7 @@ export const serverPing = defineRead({
 });
 
 function down(address: string, failure: RedisFailure): z.input<typeof output> {
-  return { reachable: false, healthy: false, acceptsWrites: false, why: failure.why, mode: 'unknown', address, latencyMs: 0, nodesTotal: 0, nodesReachable: 0, nodes: [], say: failure.message };
+  return { reachable: SPOKEN.has(failure.why), healthy: false, acceptsWrites: false, why: failure.why, mode: 'unknown', address, latencyMs: 0, nodesTotal: 0, nodesReachable: 0, nodes: [], say: failure.message };
 }
 
 async function isClusterDown(survey: Survey, call: { readonly signal: AbortSignal }): Promise<boolean> {
