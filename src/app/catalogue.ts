@@ -1,5 +1,10 @@
 /** THE list of steps, one line each. A test compares it with the folders on disk. */
 import type { AnyStep } from '#step-kit/index.ts';
+import { alertsList as alertmanagerAlertsList } from '#systems/alertmanager/steps/alerts-list.ts';
+import { silenceCreate } from '#systems/alertmanager/steps/silence-create.ts';
+import { silenceExpire } from '#systems/alertmanager/steps/silence-expire.ts';
+import { silencesList } from '#systems/alertmanager/steps/silences-list.ts';
+import { statusGet as alertmanagerStatusGet } from '#systems/alertmanager/steps/status-get.ts';
 import { approvalApprove } from '#systems/cordum/steps/approval-approve.ts';
 import { approvalReject } from '#systems/cordum/steps/approval-reject.ts';
 import { approvalRepair } from '#systems/cordum/steps/approval-repair.ts';
@@ -97,6 +102,11 @@ import { serverPing as redisServerPing } from '#systems/redis/steps/server-ping.
 import { slowlogList as redisSlowlogList } from '#systems/redis/steps/slowlog-list.ts';
 
 export const catalogue: readonly AnyStep[] = [
+  alertmanagerAlertsList,
+  silenceCreate,
+  silenceExpire,
+  silencesList,
+  alertmanagerStatusGet,
   approvalApprove,
   approvalReject,
   approvalRepair,
