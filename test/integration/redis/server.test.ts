@@ -27,7 +27,7 @@ describe('a single Redis', () => {
     await redis.cli('SET', 'session:topsecret', 'x');
     expect(await read(serverPing, {}, client)).toMatchObject({ reachable: true, healthy: true, acceptsWrites: true, why: 'ok', mode: 'standalone', nodesTotal: 1, nodesReachable: 1 });
     expect(await read(serverInfo, {}, client)).toMatchObject({ reachable: true, why: 'ok', masters: 1, memoryLimited: true, problems: [], nodes: [{ version: expect.stringMatching(/^\d/), role: 'master', keys: 2, persistence: { aofEnabled: false, rdbLastSaveOk: true } }] });
-    expect(await read(memoryGet, {}, client)).toMatchObject({ limited: true, high: false, items: [{ maxBytes: 104_857_600, consumers: expect.arrayContaining([{ name: 'clients.normal', bytes: expect.any(Number) }]) }] });
+    expect(await read(memoryGet, {}, client)).toMatchObject({ limited: true, high: false, items: [{ maxBytes: 104_857_600, consumers: expect.arrayContaining([{ name: expect.any(String), bytes: expect.any(Number) }]) }] });
     expect(await read(clientsList, {}, client)).toMatchObject({ items: [{ name: 'cordum-runbook-bot', from: '127.0.0.1', count: 1 }] });
     expect(await read(latencyList, {}, client)).toMatchObject({ monitored: true });
     expect(await read(clusterGet, {}, client)).toMatchObject({ reachable: true, enabled: false });
