@@ -201,6 +201,13 @@ describe('calls that do not come back', () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it('leave no timer behind when they do come back', async () => {
+    await using kube = await startFakeKubernetes();
+    const clock = createVirtualClock();
+    expect(await (await kube.client({ clock })).version({})).toMatchObject({ ok: true });
+    expect(clock.pending()).toBe(0);
+  });
+
   it('end when the run is cancelled', async () => {
     await using kube = await startFakeKubernetes();
     kube.fault({ trouble: { kind: 'hang' } });
