@@ -63,8 +63,9 @@ describe('the controllers of the fake', () => {
     kube.settle();
     await patch(kube, image('one'));
     kube.settle();
-    const revisions = kube.all('replicasets').map((set) => [at(set, 'spec', 'template', 'spec', 'containers', 0, 'image'), set.metadata.annotations?.['deployment.kubernetes.io/revision'], set.metadata.annotations?.['deployment.kubernetes.io/revision-history']]);
-    expect(revisions.toSorted()).toEqual([['one', '3', '1'], ['two', '2', undefined]]);
+    const annotation = (set: KubeObject, name: string): string => set.metadata.annotations?.[`deployment.kubernetes.io/${name}`] ?? 'none';
+    const revisions = kube.all('replicasets').map((set) => `${String(at(set, 'spec', 'template', 'spec', 'containers', 0, 'image'))}: revision ${annotation(set, 'revision')}, before ${annotation(set, 'revision-history')}`);
+    expect(revisions.toSorted()).toEqual(['one: revision 3, before 1', 'two: revision 2, before none']);
   });
 
   it('roll nothing out while a Deployment is paused', async () => {
