@@ -58,6 +58,7 @@ describe('a Redis Cluster', () => {
     const after = await read(clusterGet, {}, client);
     expect(after).toMatchObject({ why: 'ok', state: 'ok', healthy: false, slotsOk: 16_384, failing: 1 });
     expect(codes(after).toSorted()).toEqual(['noReplica', 'nodeFailed']);
+    expect(await read(serverPing, {}, client)).toMatchObject({ reachable: true, why: 'ok', acceptsWrites: true, healthy: false, nodesReachable: 5 });
   });
 
   it('is still seen when the configured node is gone, over the others that were known', async () => {

@@ -1,6 +1,7 @@
 import { defineRead, type Result, succeed, z } from '#step-kit/index.ts';
 import type { Survey } from '../client.ts';
 import { plain, type RedisFailure, SPOKEN } from '../failure.ts';
+import { keyServers } from '../key-look.ts';
 import { observe } from '../observe.ts';
 import { type NodeFacts, why } from '../records.ts';
 import { Redis } from '../system.ts';
@@ -70,10 +71,12 @@ async function isClusterDown(survey: Survey, call: { readonly signal: AbortSigna
   return !state.ok || state.value.state !== 'ok';
 }
 
-function answer({ mode, entry, detour }: Survey, facts: readonly NodeFacts[], clusterDown: boolean): z.input<typeof output> {
+function answer(survey: Survey, facts: readonly NodeFacts[], clusterDown: boolean): z.input<typeof output> {
+  const { mode, entry, detour } = survey;
   const first = facts.find(({ address }) => address === entry.address);
-  const masters = facts.filter(({ role }) => role !== 'replica');
-  const ailing = masters.find((node) => node.why !== 'ok') ?? (mode === 'cluster' ? undefined : facts.find((node) => node.address === entry.address && node.why !== 'ok'));
+  // A former master whose replica has taken over still stands among the nodes, as a master without slots.
+  const serving = new Set(keyServers(survey).map(({ node }) => node.address));
+  const ailing = facts.find((node) => serving.has(node.address) && node.why !== 'ok');
   // Behind a plain address or a Sentinel the server asked first is the one that Cordum writes to.
   const readonly = mode !== 'cluster' && first?.role === 'replica';
   const reason = clusterDown ? 'clusterDown' : (ailing?.why ?? (readonly ? 'readonly' : 'ok'));
