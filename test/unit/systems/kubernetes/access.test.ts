@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { createAccess } from '#systems/kubernetes/access.ts';
 import { createVirtualClock } from '../../../kit/clock.ts';
@@ -82,11 +83,18 @@ describe('a kubeconfig that leads nowhere ends in what to do', () => {
   });
 
   it('when the bot runs in no cluster and none is given', async () => {
+    vi.stubEnv('KUBERNETES_SERVICE_HOST', undefined);
     expect(await createAccess({}).get()).toMatchObject({ ok: false, failure: { reason: 'unauthorised', message: expect.stringContaining('no kubeconfig is given') as string } });
   });
 });
 
 describe('credentials', () => {
+  it.skipIf(existsSync('/var/run/secrets/kubernetes.io'))('of a pod without its service account\'s token cannot be read, and that is said', async () => {
+    vi.stubEnv('KUBERNETES_SERVICE_HOST', '127.0.0.1');
+    vi.stubEnv('KUBERNETES_SERVICE_PORT', '6443');
+    expect(await createAccess({}).get()).toMatchObject({ ok: false, failure: { reason: 'unauthorised', message: expect.stringContaining('automountServiceAccountToken') as string } });
+  });
+
   it('that are wrong are unauthorised, and stay unsaid', async () => {
     await using kube = await startFakeKubernetes();
     const path = await kube.kubeconfig(join(await folder(), 'config'), { token: 'expired-0123456789' });
