@@ -57,6 +57,16 @@ describe('a restart', () => {
     expect(answer.say).toContain('image');
   });
 
+  it('has failed when its deadline has passed, and is unknown while somebody has paused it', async () => {
+    const rig = await writeRig(rolloutRestart, kube);
+    const applied = await rig.carryOut(kernel);
+    const late = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message: 'timed out' }];
+    kube.touch('deployments', 'cordum-safety-kernel', { status: { updatedReplicas: 1, conditions: late } });
+    expect(await rig.verify(applied, kernel)).toMatchObject({ ends: { 'deployment/cordum-safety-kernel': 'failed' }, say: expect.stringContaining('deadline') });
+    kube.touch('deployments', 'cordum-safety-kernel', { spec: { paused: true } });
+    expect(await rig.verify(applied, kernel)).toMatchObject({ ends: { 'deployment/cordum-safety-kernel': 'unknown' } });
+  });
+
   it('is refused by a conflict when the workload has moved, and nothing lands', async () => {
     const rig = await writeRig(rolloutRestart, kube);
     const [item] = (await rig.planned(kernel)).items;
