@@ -1,4 +1,5 @@
 /** One HTTP call to Cordum: with the key, bounded in time and size, and with every way to fail as a value. */
+import type * as UndiciModule from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
@@ -38,17 +39,21 @@ export interface TransportOptions {
   readonly timeoutMs: number;
 }
 
+type Undici = Pick<typeof UndiciModule, 'request'>;
+
 export function createTransport(options: TransportOptions): Transport {
-  return { send: (call) => send(call, options) };
+  // Kept, because asking the module loader again costs about as much as a call.
+  let loaded: Promise<Undici> | undefined;
+  return { send: (call) => send(call, options, () => (loaded ??= import('undici'))) };
 }
 
-async function send(call: HttpCall, options: TransportOptions): Promise<Result<HttpAnswer>> {
+async function send(call: HttpCall, options: TransportOptions, undici: () => Promise<Undici>): Promise<Result<HttpAnswer>> {
   if (isAborted(call.signal)) return { ok: false, failure: notSent(call, 'cancelled', 'the run was cancelled before') };
   const timeout = new AbortController();
   const stopTimer = options.clock.schedule(options.clock.now() + options.timeoutMs, () => timeout.abort());
   try {
     const signal = call.signal === undefined ? timeout.signal : AbortSignal.any([call.signal, timeout.signal]);
-    const { request } = await import('undici');
+    const { request } = await undici();
     // undici follows no redirect unless an interceptor is added, so the key never goes to another host.
     const answer = await request(new URL(call.path, options.origin), {
       method: call.method,
