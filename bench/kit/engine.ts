@@ -37,6 +37,7 @@ export function createBenchEngine(journal: Journal, text: string, steps: readonl
   const clock = systemClock;
   const engine = createEngine({
     journal,
+    artifacts: { keep: async () => 'art_none', read: async () => undefined },
     clock,
     ids: createIds(clock),
     log: silentLog,

@@ -87,6 +87,12 @@ export const AREAS: readonly Area[] = [
     why: 'An outside system knows its own API and the step kit. It does not know who calls it.',
   },
   {
+    name: 'exporter',
+    mayImport: ['kernel/'],
+    node: 'any',
+    why: 'The exporter looks at many systems and knows none: app hands in what it asks, as ports.',
+  },
+  {
     name: 'surfaces',
     mayImport: ['kernel/', 'operations/', 'engine/model/views.ts'],
     mayImportTypesOf: ['policy/', 'engine/model/'],
@@ -137,7 +143,7 @@ export const PACKAGE_HOMES: readonly PackageHome[] = [
   { name: 'nats', packages: 'nats', homes: ['systems/nats/'], why: 'NATS is one outside system; its folder knows how it fails.' },
   { name: 'kubernetes', packages: '@kubernetes/client-node', homes: ['systems/kubernetes/'], why: 'Kubernetes is one outside system; its folder knows how it fails.' },
   { name: 'grpc', packages: '(@grpc/[^/]+|grpc-health-check)', homes: ['systems/grpc/'], why: 'gRPC health is one outside system; its folder knows how it fails.' },
-  { name: 'prom-client', packages: 'prom-client', homes: ['telemetry/', 'systems/[^/]+/exporter'], why: 'Metrics are declared in telemetry and in the exporter of a system, so that the list of names stays in sight.' },
+  { name: 'prom-client', packages: 'prom-client', homes: ['telemetry/', 'exporter/', 'systems/[^/]+/exporter'], why: 'Metrics are declared in telemetry and in the exporters, so that the list of names stays in sight.' },
   { name: 'pino', packages: 'pino', homes: ['telemetry/'], why: 'Only telemetry writes logs, because only it redacts them. Others are handed a Log.' },
   { name: 'zod', packages: 'zod', homes: ['(?!kernel/)'], why: 'kernel values need no schema; schemas stand where something comes in from outside.' },
   { name: 'canonicalize', packages: 'canonicalize', homes: ['kernel/'], why: 'There is one canonical form, kernel/digest.ts, or equal plans would have different digests.' },

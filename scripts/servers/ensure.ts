@@ -25,7 +25,8 @@ export async function ensureServers(machine: Machine): Promise<readonly LeftOut[
   if (missing.length === 0) return [];
   const refusal = machine.mayNotInstall();
   if (refusal !== undefined) return missing.map((name) => ({ name, because: `not on PATH, and not installed: ${refusal}` }));
-  const packages = missing.map((name) => SERVERS[name].debianPackage);
+  // One package may bring several programs.
+  const packages = [...new Set(missing.map((name) => SERVERS[name].debianPackage))];
   machine.say(`installing ${packages.join(', ')} from Debian packages`);
   const updated = await machine.update();
   // Old lists may still do, so a failed update is reported and the installation tried.
@@ -34,9 +35,9 @@ export async function ensureServers(machine: Machine): Promise<readonly LeftOut[
   if (together.ok) return stillMissing(machine, missing);
   // One package that cannot be had must not keep the others out.
   const because = new Map<ServerName, string>();
-  for (const name of missing) {
-    const ran = await machine.install([SERVERS[name].debianPackage]);
-    if (!ran.ok) because.set(name, ran.because);
+  for (const one of packages) {
+    const ran = await machine.install([one]);
+    if (!ran.ok) for (const name of missing) if (SERVERS[name].debianPackage === one) because.set(name, ran.because);
   }
   return stillMissing(machine, missing, because);
 }

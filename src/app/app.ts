@@ -3,12 +3,13 @@
  * place that constructs; nothing here decides.
  */
 import type { Clock } from '#kernel/clock.ts';
-import { systemClock, waitUntil } from '#kernel/clock.ts';
+import { systemClock } from '#kernel/clock.ts';
 import { createIds } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Config } from '#config/config.ts';
 import { createIncidents } from '#incidents/incidents.ts';
 import { matchRunbook } from '#language/match.ts';
+import { createFileArtifacts } from '#journal/artifacts.ts';
 import { openSqliteJournal } from '#journal/sqlite.ts';
 import { createAudit } from '#operations/audit.ts';
 import { createOperations } from '#operations/create.ts';
@@ -17,20 +18,18 @@ import { alertmanagerRoutes } from '#surfaces/alertmanager/routes.ts';
 import { createConsole, type Console } from '#surfaces/console/console.ts';
 import { createAuthentication, isFromThisMachine } from '#surfaces/http/auth.ts';
 import { createHttpServer, type HttpPlugin, type HttpServer } from '#surfaces/http/server.ts';
-import { createExporter, type Exporter } from '#systems/cordum/exporter.ts';
 import { createMetrics, type Metrics } from '#telemetry/metrics.ts';
 import { stepsByName } from './catalogue.ts';
 import { linkRuns, wireEngine } from './engine.ts';
+import { createExporters, type Exporters } from './exporter.ts';
 import { createLifecycle } from './lifecycle.ts';
 import { createEventLog } from './log-events.ts';
 import { osUser } from './os-user.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
+import { scrapeOf } from './scrape.ts';
 import { wireSlack } from './slack.ts';
-import { createFeed, createTargets } from './targets.ts';
+import { createTargets } from './targets.ts';
 import { VERSION } from './version.ts';
-
-/** A scrape waits at most this long for the exporter's first look, ms, so that a restart does not show an empty queue. */
-const FIRST_LOOK_MS = 5_000;
 
 export interface App {
   readonly operations: Operations;
@@ -73,22 +72,14 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   lifecycle.onStop('journal', () => journal.close());
   journal.onAppended((events) => metrics.observeEvents(events));
   journal.onAppended(createEventLog(log));
+  const artifacts = createFileArtifacts({ dir: `${config.journal.path}.artifacts`, clock, log });
   const targets = createTargets(config, clock);
   lifecycle.onStop('targets', () => targets.close());
   const runbooks = createRunbookLibrary({ dir: config.runbooksDir, steps, clock, log });
   for (const diagnostic of await runbooks.load()) log.warn({ ...diagnostic }, 'a runbook has a mistake');
   const policy = (): Config['policy'] => config.policy;
-  const { engine, killSwitch } = wireEngine({ config, journal, clock, ids, log, runbooks, steps, targets, policy });
-  const exporter = createExporter({
-    targets: config.targets.flatMap(({ name }) => {
-      const client = targets.cordum(name);
-      return client === undefined ? [] : [{ name, client }];
-    }),
-    clock,
-    registry: metrics.registry,
-    log,
-    ...(options.exporterPollMs === undefined ? {} : { pollMs: options.exporterPollMs }),
-  });
+  const { engine, killSwitch } = wireEngine({ config, journal, artifacts, clock, ids, log, runbooks, steps, targets, policy });
+  const exporter = createExporters({ config, targets, clock, registry: metrics.registry, log, ...(options.exporterPollMs === undefined ? {} : { pollMs: options.exporterPollMs }) });
   const incidents = createIncidents({
     journal,
     clock,
@@ -96,7 +87,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     log,
     targets: config.targets.map(({ name, match }) => ({ name, match })),
     runbookFor: (labels) => matchRunbook(runbooks.list(), labels)?.name,
-    feed: createFeed(exporter),
+    feed: exporter.feed,
     api: targets.alertmanagers,
     runs: linkRuns(engine, runbooks),
   });
@@ -107,6 +98,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     engine,
     incidents,
     journal,
+    artifacts,
     killSwitch,
     runbooks,
     runbookProblems: () => runbooks.problems(),
@@ -124,7 +116,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   const console = config.console.enabled ? consoleOf(options, () => url) : undefined;
   const surface = await slack.connect(operations);
   const firstLook = { seen: false };
-  const server = await listenerOf({ config, clock, log, operations, console, metrics: scrapeOf(metrics, clock, firstLook), slackRoutes: surface?.routes });
+  const server = await listenerOf({ config, clock, log, operations, console, metrics: scrapeOf({ metrics, journal, clock, firstLook }), slackRoutes: surface?.routes });
 
   return {
     operations,
@@ -134,6 +126,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     consoleLink: () => (console === undefined ? undefined : `${url}${console.newLink()}`),
     async start() {
       await killSwitch.load();
+      await artifacts.sweep();
       lifecycle.onStop('listener', () => server.close());
       url = await server.listen();
       void lookFirst(exporter, firstLook, log);
@@ -164,26 +157,13 @@ function counted(metrics: Metrics, operations: Operations): Operations {
   };
 }
 
-async function lookFirst(exporter: Exporter, firstLook: { seen: boolean }, log: Log): Promise<void> {
+async function lookFirst(exporter: Exporters, firstLook: { seen: boolean }, log: Log): Promise<void> {
   try {
     await exporter.start();
   } catch (error) {
     log.error({ error }, 'the exporter cannot start');
   }
   firstLook.seen = true;
-}
-
-/** The metrics as the listener serves them: a scrape right after the start waits for the exporter's first look. */
-function scrapeOf(metrics: Metrics, clock: Clock, firstLook: { readonly seen: boolean }): NonNullable<Parameters<typeof createHttpServer>[0]['metrics']> {
-  return {
-    contentType: metrics.contentType,
-    observeRequest: (request) => metrics.observeRequest(request),
-    async text() {
-      const until = clock.now() + FIRST_LOOK_MS;
-      while (!firstLook.seen && clock.now() < until) await waitUntil(clock, clock.now() + 50);
-      return metrics.text();
-    },
-  };
 }
 
 function consoleOf(options: AppOptions & { readonly clock: Clock }, url: () => string): Console {

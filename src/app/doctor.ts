@@ -3,31 +3,36 @@ import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemClock } from '#kernel/clock.ts';
 import { silentLog } from '#kernel/log.ts';
-import { redact } from '#kernel/redact.ts';
 import type { ExitCode, LocalOptions } from './commands.ts';
-import type { Config } from '#config/config.ts';
+import type { Config, TargetConfig } from '#config/config.ts';
 import { TIERS } from '#step-kit/index.ts';
 import { stepsByName } from './catalogue.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
 import { osUser } from './os-user.ts';
-import { createTargets, type Targets } from './targets.ts';
+import { checkSystems, type Finding } from './doctor-systems.ts';
+import { createTargets, SYSTEM_NAMES } from './targets.ts';
 
-interface Finding {
-  readonly what: string;
-  /** `warn`: it works, but somebody should know. */
-  readonly state: 'ok' | 'warn' | 'failed';
-  readonly say: string;
-}
+/** What belongs to the bot itself, one after the other. */
+const OWN_CHECKS: readonly (readonly [string, (config: Config) => Promise<Finding[]>])[] = [
+  ['the journal', journalOf],
+  ['the runbooks', runbooksOf],
+  ['the policy', policyOf],
+  ['the console', consoleOf],
+  ['the webhook', alertmanagerOf],
+  ['Slack', slackOf],
+];
 
 export async function doctor(config: Config, { json, out, note }: LocalOptions): Promise<ExitCode> {
   const targets = createTargets(config, systemClock);
+  const steps = stepsByName();
   const findings: Finding[] = [];
   try {
-    for (const check of [journalOf, runbooksOf, policyOf, consoleOf, alertmanagerOf, slackOf]) {
-      note('looking …');
+    for (const [what, check] of OWN_CHECKS) {
+      note(`looking at ${what} …`);
       findings.push(...(await check(config)));
     }
-    for (const { name } of config.targets) findings.push(...(await targetOf(targets, name)));
+    const checked = await Promise.all(config.targets.map(async (target) => [...(await checkSystems({ target, targets, steps, clock: systemClock }, note)), ...missingOf(target)]));
+    findings.push(...checked.flat());
   } finally {
     await targets.close();
   }
@@ -88,16 +93,10 @@ async function slackOf({ slack }: Config): Promise<Finding[]> {
   return [answer.ok ? { what: 'slack', state: 'ok', say: 'the bot token works' } : { what: 'slack', state: 'failed', say: answer.failure.message }];
 }
 
-async function targetOf(targets: Targets, name: string): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const cordum = targets.cordum(name);
-  if (cordum === undefined) findings.push({ what: `${name}: cordum`, state: 'warn', say: 'not configured' });
-  else {
-    const page = await cordum.dlqPage({ limit: 1 });
-    findings.push(page.ok ? { what: `${name}: cordum`, state: 'ok', say: 'the key may read the dead-letter queue' } : { what: `${name}: cordum`, state: 'failed', say: redact(page.failure.message) });
-  }
-  const active = await targets.alertmanagers.active(name);
-  if (active === undefined) findings.push({ what: `${name}: alertmanager`, state: 'warn', say: 'not configured: a resolve that is lost leaves its incident open' });
-  else findings.push(active.ok ? { what: `${name}: alertmanager`, state: 'ok', say: `${active.value.alerts.size} alerts are active` } : { what: `${name}: alertmanager`, state: 'failed', say: redact(active.failure.message) });
-  return findings;
+/** Systems that runbooks ask and this target does not have: one line, since it may be meant. */
+function missingOf(target: TargetConfig): Finding[] {
+  const missing = SYSTEM_NAMES.filter((system) => target[system as keyof TargetConfig] === undefined);
+  if (missing.length === 0) return [];
+  const lost = missing.includes('alertmanager') ? '; without an Alertmanager a resolve that is lost leaves its incident open' : '';
+  return [{ what: target.name, state: 'warn', say: `has no ${missing.join(', ')} configured: what only they can tell stays unknown${lost}` }];
 }

@@ -4,7 +4,7 @@ import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import { redactJson } from '#kernel/redact.ts';
 import { credentialRoles, type Config } from '#config/config.ts';
-import type { Journal } from '#engine/ports.ts';
+import type { Artifacts, Journal } from '#engine/ports.ts';
 import { createClaims } from '#engine/runtime/claims.ts';
 import { createEngine, type Engine } from '#engine/runtime/engine.ts';
 import { createKillSwitch, type KillSwitch } from '#engine/runtime/kill-switch.ts';
@@ -21,6 +21,7 @@ import type { Targets } from './targets.ts';
 export interface EngineParts {
   readonly config: Config;
   readonly journal: Journal;
+  readonly artifacts: Artifacts;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -31,10 +32,11 @@ export interface EngineParts {
 }
 
 export function wireEngine(parts: EngineParts): { readonly engine: Engine; readonly killSwitch: KillSwitch } {
-  const { config, journal, clock, ids, log, runbooks, steps, targets } = parts;
+  const { config, journal, artifacts, clock, ids, log, runbooks, steps, targets } = parts;
   const killSwitch = createKillSwitch({ journal, clock });
   const engine = createEngine({
     journal,
+    artifacts,
     clock,
     ids,
     log,

@@ -1,14 +1,17 @@
-/** The clients of each target's systems, made when they are first used. */
+/** The clients of each target's systems, made when they are first used and closed together. */
 import type { Clock } from '#kernel/clock.ts';
 import type { Config, TargetConfig } from '#config/config.ts';
 import type { Systems } from '#engine/ports.ts';
-import type { AlertFeed, AlertmanagerApi } from '#incidents/ports.ts';
+import type { AlertmanagerApi } from '#incidents/ports.ts';
 import type { SystemToken } from '#step-kit/index.ts';
 import { createAlertmanagerClient, type AlertmanagerClient } from '#systems/alertmanager/client.ts';
 import { createCordumClient, type CordumClient } from '#systems/cordum/client.ts';
-import type { Exporter } from '#systems/cordum/exporter.ts';
-import { feeds, stillHolds } from '#systems/cordum/fed-alerts.ts';
-import { Cordum } from '#systems/cordum/system.ts';
+import { createGrpcHealthClient } from '#systems/grpc/client.ts';
+import { createHttpClient } from '#systems/http/client.ts';
+import { createKubernetesClient } from '#systems/kubernetes/client.ts';
+import { createNatsClient } from '#systems/nats/client.ts';
+import { createPrometheusClient } from '#systems/prometheus/client.ts';
+import { createRedisClient } from '#systems/redis/client.ts';
 
 export interface Targets extends Systems {
   cordum(target: string): CordumClient | undefined;
@@ -16,55 +19,52 @@ export interface Targets extends Systems {
   close(): Promise<void>;
 }
 
+interface Closable {
+  close(): Promise<void>;
+}
+
+type Make = (target: TargetConfig, clock: Clock) => Closable | undefined;
+
+/** By the name of the system's token. A factory is cheap and connects to nothing; undefined: the target has no such system. */
+const MAKERS: Readonly<Record<string, Make>> = {
+  alertmanager: ({ alertmanager }, clock) => alertmanager && createAlertmanagerClient({ ...alertmanager, now: () => clock.now() }),
+  cordum: ({ cordum }, clock) => cordum && createCordumClient({ ...cordum, clock }),
+  grpc: ({ grpc }, clock) => grpc && createGrpcHealthClient({ services: grpc, clock }),
+  http: ({ http }, clock) => http && createHttpClient({ ...http, clock }),
+  kubernetes: ({ kubernetes }, clock) => kubernetes && createKubernetesClient({ ...kubernetes, clock }),
+  nats: ({ nats }, clock) => nats && createNatsClient({ ...nats, clock }),
+  prometheus: ({ prometheus }, clock) => prometheus && createPrometheusClient({ ...prometheus, clock }),
+  redis: ({ redis }, clock) => redis && createRedisClient(redis, { clock }),
+};
+
+/** The systems that a target can have, by the names of their tokens. */
+export const SYSTEM_NAMES: readonly string[] = Object.keys(MAKERS);
+
 export function createTargets(config: Config, clock: Clock): Targets {
   const byName = new Map(config.targets.map((target) => [target.name, target]));
-  const cordums = new Map<string, CordumClient>();
-  const alertmanagers = new Map<string, AlertmanagerClient>();
+  /** Of each target, by system. */
+  const made = new Map<string, Map<string, Closable>>(config.targets.map(({ name }) => [name, new Map()]));
 
-  const cordum = (name: string): CordumClient | undefined => {
+  const clientOf = (name: string, system: string): Closable | undefined => {
     const target = byName.get(name);
-    if (target?.cordum === undefined) return undefined;
-    const known = cordums.get(name) ?? makeCordum(target, clock);
-    if (known !== undefined) cordums.set(name, known);
-    return known;
+    const clients = made.get(name);
+    if (target === undefined || clients === undefined || !Object.hasOwn(MAKERS, system)) return undefined;
+    const client = clients.get(system) ?? MAKERS[system]?.(target, clock);
+    if (client !== undefined) clients.set(system, client);
+    return client;
   };
 
   return {
-    cordum,
-    client: <Client>(target: string, system: SystemToken<Client>) => (system.name === Cordum.name ? (cordum(target) as Client | undefined) : undefined),
+    cordum: (name) => clientOf(name, 'cordum') as CordumClient | undefined,
+    // The token's name and the maker of its client belong together; a test asks for each of them.
+    client: <Client>(name: string, system: SystemToken<Client>) => clientOf(name, system.name) as Client | undefined,
     alertmanagers: {
-      active(name) {
-        const url = byName.get(name)?.alertmanager?.url;
-        if (url === undefined) return undefined;
-        const client = alertmanagers.get(name) ?? createAlertmanagerClient({ url, now: () => clock.now() });
-        alertmanagers.set(name, client);
-        return client.active();
-      },
+      active: (name) => (clientOf(name, 'alertmanager') as AlertmanagerClient | undefined)?.active(),
     },
     async close() {
-      await Promise.all([...cordums.values()].map((client) => client.close()));
+      const all = [...made.values()].flatMap((clients) => [...clients.values()]);
+      // One that cannot be closed must not keep the others open.
+      await Promise.allSettled(all.map((client) => client.close()));
     },
   };
 }
-
-function makeCordum(target: TargetConfig, clock: Clock): CordumClient | undefined {
-  if (target.cordum === undefined) return undefined;
-  const { url, tenant, apiKey } = target.cordum;
-  return createCordumClient({ url, tenant, apiKey, clock });
-}
-
-/** Alerts that the bot's own exporter feeds: before such an incident closes, the exporter looks again. */
-export function createFeed(exporter: Exporter): AlertFeed {
-  return {
-    feeds: (_target, alert) => feeds(alert.generatorURL, alert.labels) !== undefined,
-    async reread(target, alert) {
-      const metric = feeds(alert.generatorURL, alert.labels);
-      if (metric === undefined) return 'not-ours';
-      const reading = await exporter.reread(target, metric);
-      if (!reading.seen) return reading;
-      const more = reading.truncated ? 'at least ' : '';
-      return { seen: true, stillHolds: stillHolds(alert.generatorURL, reading), say: `the DLQ holds ${more}${reading.entries} entries` };
-    },
-  };
-}
-

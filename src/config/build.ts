@@ -1,17 +1,7 @@
-import { Secret } from '#kernel/secret.ts';
-import type { Path } from '#language/document.ts';
+import { buildTarget } from './build-target.ts';
+import type { Building } from './building.ts';
 import type { AlertmanagerAuth, ApiKeyConfig, HttpConfig, SlackConfig, TargetConfig } from './config.ts';
-import type { SecretReader } from './secrets.ts';
 import { LISTEN, type ConfigYaml } from './shape.ts';
-import type { Mistake } from './source.ts';
-
-/** From the written sections to those of `Config`, with the checks that look at more than one key. */
-export interface Building {
-  readonly secrets: SecretReader;
-  readonly mistakes: Mistake[];
-  readonly warnings: Mistake[];
-  resolvePath(path: string): string;
-}
 
 const SHORTEST_KEY = 8;
 /** What nobody guesses. */
@@ -93,19 +83,4 @@ export function buildTargets(targets: ConfigYaml['targets'], building: Building)
     }
     return buildTarget(target, ['targets', i], building);
   });
-}
-
-function buildTarget({ name, match, cordum, prometheus, alertmanager, redis, nats, kubernetes }: ConfigYaml['targets'][number], path: Path, { secrets, resolvePath, mistakes }: Building): TargetConfig {
-  if (cordum !== undefined && cordum.apiKey === undefined && cordum.apiKeyFile === undefined) mistakes.push({ path: [...path, 'cordum', 'apiKeyFile'], expected: 'expected the file that holds the API key of Cordum (or apiKey)' });
-  const apiKey = cordum === undefined ? undefined : secrets.read(cordum, [...path, 'cordum'], 'apiKey');
-  return {
-    name,
-    match,
-    ...(cordum === undefined || apiKey === undefined ? {} : { cordum: { url: cordum.url, tenant: cordum.tenant, apiKey } }),
-    ...(prometheus === undefined ? {} : { prometheus }),
-    ...(alertmanager === undefined ? {} : { alertmanager }),
-    ...(redis === undefined ? {} : { redis: { url: new Secret(redis.url) } }),
-    ...(nats === undefined ? {} : { nats: { url: new Secret(nats.url), monitorUrls: nats.monitorUrl === undefined ? [] : [nats.monitorUrl] } }),
-    ...(kubernetes === undefined ? {} : { kubernetes: { namespace: kubernetes.namespace, profile: 'kustomize' as const, names: {}, replicas: {}, ...(kubernetes.kubeconfig === undefined ? {} : { kubeconfig: resolvePath(kubernetes.kubeconfig) }) } }),
-  };
 }

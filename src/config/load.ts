@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { valueAt } from '#language/read-shape.ts';
 import { EMPTY_POLICY } from '#policy/defaults.ts';
 import type { Policy } from '#policy/model.ts';
-import { buildAlertmanager, buildApiKeys, buildHttp, buildSlack, buildTargets, type Building } from './build.ts';
+import { buildAlertmanager, buildApiKeys, buildHttp, buildSlack, buildTargets } from './build.ts';
+import type { Building } from './building.ts';
 import { credentialRoles, type Config } from './config.ts';
 import { readFileOfDisk, type ReadFile } from './files.ts';
 import { loadPolicy } from './policy.ts';
@@ -76,7 +77,7 @@ function build(written: ConfigYaml, { file, base, yaml, worldReadable, readFile,
   const resolvePath = (path: string): string => resolve(base, path);
   const secrets = createSecretReader(readFile, resolvePath);
   const warnings: Mistake[] = [];
-  const building: Building = { secrets, mistakes, warnings, resolvePath };
+  const building: Building = { secrets, mistakes, warnings, readFile, resolvePath };
   if (written.auth.jwt !== undefined) mistakes.push({ path: ['auth', 'jwt'], expected: 'expected no such key: JWT is not part of this version; use auth.apiKeys' });
   const sections = {
     file,

@@ -93,6 +93,17 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/**
+ * Whole outputs of steps whose events hold a part only. Evidence for people and not part of the truth: nothing decides by it, and
+ * it is kept for a while and up to a size, not for ever.
+ */
+export interface Artifacts {
+  /** Stores a JSON text that holds no secret, and answers its id, which is made of its digest. Rejects when it cannot be stored. */
+  keep(text: string): Promise<string>;
+  /** Undefined when there is none of this id, or none any more. */
+  read(id: string): Promise<string | undefined>;
+}
+
 /** The clients of the outside systems of each target. Built by `app`. */
 export interface Systems {
   /** Undefined when the target has no such system configured. */

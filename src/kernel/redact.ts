@@ -59,6 +59,11 @@ const PATTERNS: readonly Pattern[] = [
   { find: new RegExp(String.raw`((?:${NAMES})[ \t]*:[ \t]*)${NOT_A_VALUE}${NOT_A_WORD}${VALUE}`, 'gi'), replace: `$1${REDACTED}` },
 ];
 
+/** In the first and in the last line of a private key. */
+const KEY_EDGE = 'PRIVATE KEY-----';
+/** A line of base64, perhaps behind the time at which it was logged. */
+const KEY_LINE = /(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}={0,2}\s*$/;
+
 /** What every pattern needs a part of: most text has none, and one look is much cheaper than all of them. */
 const HINT = new RegExp(String.raw`@|PRIVATE KEY|xox|xapp-|hooks\.slack|v0=|ck_|gh[pousr]_|github_pat_|AIza|AKIA|ASIA|eyJ|bearer|basic|${NAMES}`, 'i');
 
@@ -110,12 +115,29 @@ export function redactJson(value: Json): Json {
   return redactAt(value, false, 0);
 }
 
+/** The lines of a log are a list: a key that is printed there begins in one entry and ends in another, and what is between looks like nothing. */
+function redactList(list: readonly Json[], secret: boolean, depth: number): Json[] {
+  let within = false;
+  return list.map((entry) => {
+    const text = typeof entry === 'string' ? entry : typeof entry === 'object' && entry !== null ? Object.values(entry).find((part): part is string => typeof part === 'string' && part.includes(KEY_EDGE)) : undefined;
+    const hidden = within ? withoutKeyLines(entry) : entry;
+    if (text?.includes(KEY_EDGE) === true) within = text.lastIndexOf('-----BEGIN ') > text.lastIndexOf('-----END ');
+    return redactAt(hidden, secret, depth);
+  });
+}
+
+function withoutKeyLines(entry: Json): Json {
+  if (typeof entry === 'string') return entry.replace(KEY_LINE, REDACTED);
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return entry;
+  return Object.fromEntries(Object.entries(entry).map(([key, part]) => [key, typeof part === 'string' ? part.replace(KEY_LINE, REDACTED) : part]));
+}
+
 function redactAt(value: Json, secret: boolean, depth: number): Json {
   if (typeof value === 'string') return secret && value !== '' ? REDACTED : redact(value);
   if (typeof value === 'number') return secret ? REDACTED : value;
   if (value === null || typeof value === 'boolean') return value;
   if (depth >= MAX_DEPTH) return `[cut: deeper than ${MAX_DEPTH} levels]`;
-  if (Array.isArray(value)) return value.map((entry: Json) => redactAt(entry, secret, depth + 1));
+  if (Array.isArray(value)) return redactList(value, secret, depth + 1);
   // Built from entries, so that a key named __proto__ stays a key.
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [redact(key), redactAt(entry, secret || isSecretName(key), depth + 1)]));
 }

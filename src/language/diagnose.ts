@@ -3,6 +3,7 @@ import { cutText } from '#kernel/text.ts';
 import { scan } from './expressions/scan.ts';
 import type { FindingRule, OfferRule, Runbook, Waves } from './runbook.ts';
 import type { Evaluated, Scope, Template } from './template.ts';
+import { unseenBy, type Untold } from './unseen.ts';
 
 const LONGEST_SUBJECT = 120;
 
@@ -24,12 +25,11 @@ export type Opened = { readonly open: true; readonly title: string; readonly nee
 /** Evaluates every finding over what the steps have seen. The engine and the runbook's cases both come through here. */
 export function evaluateFindings(runbook: Runbook, scope: Scope): Diagnosis {
   const findings: Found[] = [];
-  const untold = new Map<string, string[]>();
+  const untold: Untold[] = [];
   for (const rule of runbook.findings) {
     const holds = condition(rule.if, scope);
     if (!holds.ok) {
-      const why = reason(holds.because);
-      untold.set(why, [...(untold.get(why) ?? []), subject(rule)]);
+      untold.push({ why: reason(holds.because), subject: subject(rule) });
       continue;
     }
     if (holds.value !== true) continue;
@@ -38,7 +38,7 @@ export function evaluateFindings(runbook: Runbook, scope: Scope): Diagnosis {
     const say = said.ok ? text(said.value) : `${rule.say.text} (${said.because})`;
     findings.push(rule.recommends === undefined ? { severity: rule.severity, say } : { severity: rule.severity, say, recommends: rule.recommends });
   }
-  return { findings, unknowns: [...untold].map(([why, subjects]) => `cannot tell whether ${together(subjects)}: ${why}`) };
+  return { findings, unknowns: unseenBy(runbook, untold) };
 }
 
 /** Whether an offer is made. One whose condition cannot be told is not. */
@@ -73,14 +73,6 @@ function subject(rule: FindingRule): string {
   const said = scanned.ok ? scanned.pieces.map((piece) => (piece.kind === 'text' ? piece.text : '…')).join('') : rule.say.text;
   const words = (/\p{L}/u.test(said) ? said : rule.if.text).replace(/\s+/g, ' ').trim();
   return `"${cutText(words, LONGEST_SUBJECT)}"`;
-}
-
-/** One step that failed hides many findings: they share a sentence, or a card would hold nothing else. */
-function together(subjects: readonly string[]): string {
-  const [first = '', second, ...others] = subjects;
-  if (second === undefined) return first;
-  if (others.length === 0) return `${first} or ${second}`;
-  return `${first}, ${second} or ${others.length} other finding${others.length === 1 ? '' : 's'}`;
 }
 
 function reason(because: string): string {

@@ -3,7 +3,7 @@ import type { Clock } from '#kernel/clock.ts';
 import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { IncidentView } from '#engine/model/views.ts';
-import type { Journal, Runbooks } from '#engine/ports.ts';
+import type { Artifacts, Journal, Runbooks } from '#engine/ports.ts';
 import type { Engine } from '#engine/runtime/engine.ts';
 import type { KillSwitch } from '#engine/runtime/kill-switch.ts';
 import type { Policy } from '#policy/model.ts';
@@ -23,6 +23,7 @@ export interface Context {
   readonly engine: Engine;
   readonly incidents: IncidentDesk;
   readonly journal: Journal;
+  readonly artifacts: Artifacts;
   readonly killSwitch: KillSwitch;
   readonly runbooks: Runbooks;
   /** Mistakes of runbook files as they are on disk now, by runbook name; also of files of which no version was ever good. */

@@ -53,6 +53,7 @@ export function createOperations(ctx: Context): Operations {
       const entry = await journal.find('approval', id);
       return entry === undefined ? undefined : approvalOf(ctx, entry);
     },
+    artifact: (id) => ctx.artifacts.read(id),
     runbooks: () => runbookViews(ctx),
     steps: () => [...ctx.steps.values()].map(stepReference),
     audit: (query) => ctx.audit.page(query),

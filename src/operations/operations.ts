@@ -164,6 +164,8 @@ export interface Operations {
   runEvents(id: string, afterVersion?: number): Promise<readonly TimelineEntry[] | undefined>;
   approvals(query: PageQuery & { readonly status?: ApprovalStatus }): Promise<Page<ApprovalView>>;
   approval(id: string): Promise<ApprovalView | undefined>;
+  /** The whole answer of a step, as JSON text without secrets; undefined when there is none of this id, or none any more. */
+  artifact(id: string): Promise<string | undefined>;
   runbooks(): readonly RunbookView[];
   steps(): readonly StepReference[];
   audit(query: { readonly after?: number; readonly limit?: number }): Promise<{ readonly items: readonly AuditEntry[]; readonly next: number | null }>;

@@ -40,6 +40,10 @@ const StepShape: z.ZodType<StepView> = z
     startedAt: Time.nullable(),
     endedAt: Time.nullable(),
     output: JsonValue,
+    artifact: z
+      .object({ id: z.string().nullable(), bytes: z.number(), note: z.string() })
+      .nullable()
+      .meta({ description: 'Set when `output` was cut: what was left out, and the id of the whole answer (`GET /artifacts/{id}`) while it is kept.' }),
     failure: FailureShape.nullable(),
     because: z.string().nullable(),
   })

@@ -23,6 +23,9 @@ export const METRICS = {
   runbook_bot_effects_total: { kind: 'counter', labels: ['outcome', 'reason'], help: 'Effects by outcome; failed ones with the reason of the failure, others with none.' },
   runbook_bot_verified_total: { kind: 'counter', labels: ['outcome'], help: 'Applied changes verified, by outcome.' },
   runbook_bot_journal_append_seconds: { kind: 'histogram', labels: [], help: 'Time until an append was durable.' },
+  runbook_bot_journal_writable: { kind: 'gauge', labels: [], help: '1 when the journal could be written at this scrape, else 0.' },
+  runbook_bot_approvals_pending: { kind: 'gauge', labels: [], help: 'Approvals that wait for a person now.' },
+  runbook_bot_runs_unknown: { kind: 'gauge', labels: [], help: 'Runs with an effect that nobody can account for, until a person settles it.' },
   runbook_bot_kill_switch_on: { kind: 'gauge', labels: [], help: '1 while every write is stopped.' },
   runbook_bot_slack_calls_total: { kind: 'counter', labels: ['method', 'result'], help: 'Calls to the Slack Web API, by method and result.' },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
@@ -45,6 +48,9 @@ const EFFECT_EVENTS: Readonly<Record<string, string>> = {
 /** Webhooks and journal appends take milliseconds, reads of targets seconds. */
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const APPEND_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+/** Alertmanager's way in, and what the webhook answers. */
+const WEBHOOK = { method: 'POST', route: '/webhooks/alertmanager' };
+const WEBHOOK_STATUSES = ['200', '400', '401', '413', '500', '503'];
 
 export interface Metrics {
   /** Others add theirs (the exporter of a system). */
@@ -56,6 +62,8 @@ export interface Metrics {
   observeEvents(events: readonly Recorded[]): void;
   observeAlerts(receipt: { readonly accepted: number; readonly duplicates: number }): void;
   observeKillSwitch(on: boolean): void;
+  observeJournal(writable: boolean): void;
+  observeWaiting(waiting: { readonly approvals: number; readonly unknownRuns: number }): void;
   /** `result`: `ok`, or Slack's word for the error. */
   observeSlackCall(method: string, result: string): void;
   /** The same journal, its appends timed. */
@@ -80,7 +88,13 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const duplicates = counter('runbook_bot_alerts_duplicate_total');
   const slackCalls = counter('runbook_bot_slack_calls_total');
   const appendSeconds = histogram('runbook_bot_journal_append_seconds', APPEND_BUCKETS);
-  const killSwitch = new Gauge({ name: 'runbook_bot_kill_switch_on', help: METRICS.runbook_bot_kill_switch_on.help, registers: [registry] });
+  const gauge = (name: keyof typeof METRICS): Gauge => new Gauge({ name, help: METRICS[name].help, registers: [registry] });
+  const killSwitch = gauge('runbook_bot_kill_switch_on');
+  const writable = gauge('runbook_bot_journal_writable');
+  const pending = gauge('runbook_bot_approvals_pending');
+  const unknownRuns = gauge('runbook_bot_runs_unknown');
+  // A failure must be seen at once, and the first one of its kind makes no increase of a series that was not there.
+  for (const status of WEBHOOK_STATUSES) requests.inc({ ...WEBHOOK, status }, 0);
   const observeEvent = countEvents(counter, killSwitch);
 
   return {
@@ -97,6 +111,11 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       duplicates.inc(receipt.duplicates);
     },
     observeKillSwitch: (on) => killSwitch.set(on ? 1 : 0),
+    observeJournal: (is) => writable.set(is ? 1 : 0),
+    observeWaiting(waiting) {
+      pending.set(waiting.approvals);
+      unknownRuns.set(waiting.unknownRuns);
+    },
     observeSlackCall: (method, result) => slackCalls.inc({ method, result }),
     timed: (journal) => timedJournal(journal, appendSeconds),
   };

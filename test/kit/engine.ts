@@ -11,12 +11,13 @@ import type { Policy } from '#policy/model.ts';
 import { defineRead, defineWrite, succeed, z, type AnyStep, type Item, type ItemEnd, type ProbeAnswer, type ReadStep, type Result, type Tier, type UndoStep, type WriteStep } from '#step-kit/index.ts';
 import type { AlertFacts, RunTrigger } from '#engine/model/events.ts';
 import type { RunState } from '#engine/model/state.ts';
-import type { Journal, Runbooks, Systems } from '#engine/ports.ts';
+import type { Artifacts, Journal, Runbooks, Systems } from '#engine/ports.ts';
 import { createClaims } from '#engine/runtime/claims.ts';
 import { createEngine, type Engine } from '#engine/runtime/engine.ts';
 import { createKillSwitch, type KillSwitch } from '#engine/runtime/kill-switch.ts';
 import { createLedger } from '#engine/runtime/ledger.ts';
 import { createRevisions } from '#engine/runtime/revisions.ts';
+import { createMemoryArtifacts } from './artifacts.ts';
 import { createVirtualClock, type VirtualClock } from './clock.ts';
 import { createTestIds } from './ids.ts';
 
@@ -152,6 +153,7 @@ export interface Rig {
   readonly engine: Engine;
   readonly clock: VirtualClock;
   readonly journal: Journal;
+  readonly artifacts: Artifacts;
   readonly killSwitch: KillSwitch;
   readonly runbooks: Runbooks;
   readonly steps: ReadonlyMap<string, AnyStep>;
@@ -168,6 +170,7 @@ export interface Rig {
 export interface RigGiven {
   readonly clock?: VirtualClock;
   readonly journal?: Journal;
+  readonly artifacts?: Artifacts;
   /** Default: everything is let through. */
   readonly redact?: (value: Json) => Json;
   /** Texts that no longer compile, as after an upgrade. */
@@ -183,6 +186,7 @@ export interface RigGiven {
 export async function createRig(books: readonly Runbook[], steps: readonly AnyStep[], given: RigGiven = {}): Promise<Rig> {
   const clock = given.clock ?? createVirtualClock();
   const journal = given.journal ?? createMemoryJournal({ clock });
+  const artifacts = given.artifacts ?? createMemoryArtifacts();
   const runbooks: Runbooks = {
     list: () => books,
     get: (name) => books.find((book) => book.name === name),
@@ -194,6 +198,7 @@ export async function createRig(books: readonly Runbook[], steps: readonly AnySt
   const catalogue = new Map(steps.map((step) => [step.name, step]));
   const engine = createEngine({
     journal,
+    artifacts,
     clock,
     ids,
     log: given.log ?? silentLog,
@@ -213,6 +218,7 @@ export async function createRig(books: readonly Runbook[], steps: readonly AnySt
     engine,
     clock,
     journal,
+    artifacts,
     killSwitch,
     runbooks,
     steps: catalogue,
@@ -248,7 +254,7 @@ export async function createRig(books: readonly Runbook[], steps: readonly AnySt
       await clock.advance(0);
     },
     restart: async () => {
-      const again = await createRig(books, steps, { ...given, clock, journal, ids });
+      const again = await createRig(books, steps, { ...given, clock, journal, artifacts, ids });
       again.policy = policy;
       return again;
     },

@@ -52,6 +52,7 @@ function over(rig: Rig): OperationsRig {
     engine: rig.engine,
     incidents: NO_DESK,
     journal: rig.journal,
+    artifacts: rig.artifacts,
     killSwitch: rig.killSwitch,
     runbooks: rig.runbooks,
     runbookProblems: () => new Map(),

@@ -17,6 +17,8 @@ export interface FakeState {
   approvals: ApprovalView[];
   /** Timelines by run id. */
   timelines: Map<string, TimelineEntry[]>;
+  /** Whole answers of steps, as JSON text by their id. */
+  artifacts: Map<string, string>;
   runbooks: RunbookView[];
   steps: StepReference[];
   audit: AuditEntry[];
@@ -50,6 +52,7 @@ export function createFakeOperations(initial: Partial<FakeState> = {}): FakeOper
     runs: [runView()],
     approvals: [approvalView()],
     timelines: new Map([[RUN_ID, [timelineEntry()]]]),
+    artifacts: new Map(),
     runbooks: [runbookView()],
     steps: [stepReference()],
     audit: [auditEntry()],
@@ -158,6 +161,10 @@ export function createFakeOperations(initial: Partial<FakeState> = {}): FakeOper
     async approval(id) {
       record('approval', id);
       return byId(state.approvals, id);
+    },
+    async artifact(id) {
+      record('artifact', id);
+      return state.artifacts.get(id);
     },
     runbooks() {
       record('runbooks');

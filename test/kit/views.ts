@@ -87,6 +87,7 @@ export function runView(overrides: Partial<RunView> = {}): RunView {
         startedAt: '2026-03-01T10:00:00.000Z',
         endedAt: '2026-03-01T10:00:01.000Z',
         output: { items: [], truncated: false },
+        artifact: null,
         failure: null,
         because: null,
       },

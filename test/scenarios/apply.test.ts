@@ -194,6 +194,6 @@ describe('diagnosis', () => {
     const run = await rig.state(runId);
     expect(run.findings).toEqual([{ severity: 'warning', say: 'many lamps' }]);
     expect(run.unknowns).toHaveLength(1);
-    expect(run.unknowns[0]).toContain('step hang failed (timeout');
+    expect(run.unknowns[0]).toBe('cannot see hang: step hang failed (timeout: test.lamp.hang gave no answer within 30s); so nobody can tell whether "x"');
   });
 });

@@ -118,10 +118,11 @@ describe('steps', () => {
   });
 
   test('answer by their schema, within their size, and without secrets, or not at all', async () => {
-    const huge = 'x'.repeat(1_500_000);
+    // Nothing of it can be cut: no text is long, and it holds no list.
+    const wide = (keys: number): JsonObject => Object.fromEntries(Array.from({ length: keys }, (_, i) => [`key${i}`, 'x'.repeat(15_000)]));
     const wrong = defineRead({ name: 'test.wrong.read', summary: '', input: z.object({}), output: z.object({ count: z.number() }), examples: [], run: async () => succeed({ count: 'many' } as never) });
-    const large = readStep('test.large.read', async () => succeed({ a: huge, b: huge, c: huge }));
-    const part = readStep('test.part.read', async () => succeed({ a: huge }));
+    const large = readStep('test.large.read', async () => succeed(wide(300)));
+    const part = readStep('test.part.read', async () => succeed(wide(100)));
     const secret = readStep('test.secret.read', async () => succeed({ url: 'redis://:hunter2@host', password: 'hunter3', note: 'fine' }));
     const leaky = readStep('test.leaky.read', async () => fail('unauthorised', 'wrong password=hunter4'));
     const endless = readStep('test.endless.read', async () => fail('unexpected', 'y'.repeat(20_000_000)));

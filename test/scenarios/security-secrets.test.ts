@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createLamps, lampStep, offer, runbook } from '../kit/engine.ts';
+import { redactJson } from '#kernel/redact.ts';
+import { defineWrite, fail, succeed, z } from '#step-kit/index.ts';
+import { always, createLamps, lampStep, node, offer, output, readStep, runbook, template } from '../kit/engine.ts';
 import { ALICE, createOperationsRig, DORA } from '../kit/operations-rig.ts';
 
 const SECRET = 'xoxb-123456789012-abcdefABCDEF';
@@ -54,5 +56,58 @@ describe('text that is no text', () => {
     const [first, second] = [await rig.operations.startRun(ALICE, once), await rig.operations.startRun(ALICE, once)];
     expect(first).toMatchObject({ ok: true });
     expect(second).toMatchObject({ ok: true, value: { id: first.ok ? first.value.id : '' } });
+  });
+});
+
+describe('a secret that a target says', () => {
+  const SAID = ['Authorization: Bearer s3cr3t-t0ken-0123456789', 'redis://:hunter2pass@redis:6379/0', `eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0b2tlbiJ9.c2lnbmF0dXJlLW9mLXRoZS1qd3Q`, 'AKIAABCDEFGHIJKLMNOP', '-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\n-----END PRIVATE KEY-----'].join(' and ');
+  const SECRET_PARTS = /s3cr3t|hunter2|c2lnbmF0|AKIA|MIIEvQ/;
+
+  /** A write that says it wherever a step can say anything. */
+  function chatty(fails: 'plan' | 'apply' | 'nothing', landed: 'applied' | 'unknown' = 'applied') {
+    return defineWrite({
+      name: 'test.chatty.write',
+      summary: 'a step of a test',
+      tier: 'R1',
+      input: z.looseObject({}),
+      output: z.looseObject({}),
+      examples: [],
+      landsWithinMs: 1_000,
+      plan: async () => (fails === 'plan' ? fail('unavailable', SAID) : succeed({ summary: SAID, notes: [SAID], items: [{ key: 'one', title: SAID, current: { log: SAID, lines: [{ text: SAID }] }, next: SAID }] })),
+      apply: async () => (fails === 'apply' ? fail('timeout', SAID, 'maybe') : succeed({ answer: SAID })),
+      probe: async () => (landed === 'applied' ? { landed, result: { answer: SAID }, evidence: SAID } : { landed, evidence: SAID }),
+      verify: async (applied) => succeed({ ends: Object.fromEntries(applied.map(({ item }) => [item.key, 'failed' as const])), say: SAID }),
+      undo: () => ({ uses: 'test.chatty.write', with: {}, title: SAID }),
+    });
+  }
+
+  test.each([
+    ['in a plan, its notes, an effect, a check and an undo', chatty('nothing')],
+    ['when a plan fails', chatty('plan')],
+    ['when a call is lost and found again', chatty('apply')],
+    ['when a call is lost and nobody can tell', chatty('apply', 'unknown')],
+  ])('is neither kept nor shown: %s', async (_where, step) => {
+    const told = readStep('test.chatty.read', async () => succeed({ log: SAID, lines: SAID.split('\n').map((text) => ({ text })) }));
+    const book = runbook({ steps: [node('told', told)], offers: [offer(step)], findings: [{ if: always, severity: 'info', say: template('log', (scope) => output(scope, 'told')['log'] ?? null) }] });
+    const rig = await createOperationsRig([book], [step, told], { redact: redactJson });
+    const runId = await rig.start(book);
+    const view = await rig.view(runId);
+    if (view.offers[0]?.approvalId !== null) await rig.yes(runId);
+    await rig.clock.advance(600_000);
+    const after = await rig.view(runId);
+    expect(after.findings[0]?.say).toContain('Bearer [redacted]');
+    expect(after.offers[0]?.status).not.toBe('pending');
+    const kept = JSON.stringify([await rig.journal.readAll(0, 1_000), after, await rig.operations.approvals({}), await rig.operations.runEvents(runId)]);
+    expect(kept).toContain('[redacted]');
+    expect(kept).not.toMatch(SECRET_PARTS);
+  });
+
+  test('is not kept in part where a long message is cut through it', async () => {
+    const long = `${'x'.repeat(3_980)} Authorization: Bearer s3cr3t-t0ken-0123456789 eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0b2tlbiJ9.c2lnbmF0dXJl`;
+    const cutThrough = readStep('test.cut.read', async () => fail('unexpected', `${'y'.repeat(3_960)} eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0b2tlbiJ9.c2lnbmF0dXJl`));
+    const cutToo = readStep('test.cut.more', async () => fail('unexpected', long));
+    const book = runbook({ steps: [node('a', cutThrough), node('b', cutToo)] });
+    const rig = await createOperationsRig([book], [cutThrough, cutToo], { redact: redactJson });
+    expect(JSON.stringify((await rig.view(await rig.start(book))).steps)).not.toMatch(/eyJ|s3cr3t/);
   });
 });

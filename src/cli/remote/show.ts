@@ -1,5 +1,5 @@
 /** A run, an approval, an incident as text. */
-import type { ApprovalView, EffectView, OfferView, PlanView, RunView } from '#engine/model/views.ts';
+import type { ApprovalView, EffectView, OfferView, PlanView, RunView, StepView } from '#engine/model/views.ts';
 import { shortDigest } from '#kernel/digest.ts';
 import { fields, inline, lasted, table, until, visible } from '../format.ts';
 
@@ -28,11 +28,17 @@ export function runText(run: RunView, nowMs: number): string {
     section('Findings', run.findings.map(({ severity, say, recommends }) => `[${severity}] ${visible(say)}${recommends === undefined ? '' : ` Recommends ${visible(recommends)}.`}`).join('\n')),
     section('Could not be seen', run.unknowns.map(visible).join('\n')),
     section('Steps', run.steps.length === 0 ? '' : table(['STEP', 'USES', 'STATUS', 'TOOK', 'WHY'], run.steps.map((step) => [step.id, step.uses, step.status, lasted(step.startedAt, step.endedAt, nowMs), step.failure?.message ?? step.because ?? '']))),
+    section('More than is shown', run.steps.flatMap(({ id, artifact }) => (artifact === null ? [] : [artifactText(id, artifact)])).join('\n')),
     ...run.offers.map((offer) => section(`Offer ${visible(offer.id)}: ${visible(offer.title)}`, offerText(offer))),
     section('Effects', effectsText(run.effects)),
     section('To settle', run.effects.filter((effect) => effect.status === 'unknown').map((effect) => `${visible(effect.evidence ?? 'Nobody could see whether the call landed.')}\nrunbook-bot settle ${run.id} '${visible(effect.key)}' applied|not-applied --reason R`).join('\n')),
   ];
   return parts.filter((text) => text !== '').join('\n');
+}
+
+/** `show --json` gives the id as well. */
+function artifactText(step: string, { id, bytes, note }: NonNullable<StepView['artifact']>): string {
+  return [`step ${visible(step)}: ${visible(note)}`, id === null ? '' : `the whole answer, ${bytes} bytes: GET /api/v1/artifacts/${id}`].filter((line) => line !== '').join('\n');
 }
 
 function offerText(offer: OfferView): string {

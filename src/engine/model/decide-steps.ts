@@ -72,7 +72,8 @@ export function failedStop(run: RunState, runbook: Runbook): string | undefined 
 
 function diagnose(run: RunState, runbook: Runbook, stopped: string | undefined): RunEvent[] {
   const scope = scopeOf(run);
-  const events: RunEvent[] = [{ type: 'Diagnosed', data: evaluateFindings(runbook, scope) }];
+  const { findings, unknowns } = evaluateFindings(runbook, scope);
+  const events: RunEvent[] = [{ type: 'Diagnosed', data: { findings, unknowns: [...unknowns, ...unread(run)] } }];
   for (const rule of runbook.offers) {
     if (stopped !== undefined) {
       events.push({ type: 'OfferSkipped', data: { offer: rule.id, because: stopped } });
@@ -83,4 +84,9 @@ function diagnose(run: RunState, runbook: Runbook, stopped: string | undefined):
     else events.push({ type: 'OfferSkipped', data: { offer: rule.id, because: offer.because } });
   }
   return events;
+}
+
+/** What a step answered and the run does not hold was not looked at by any finding: unknown is never healthy. */
+function unread(run: RunState): string[] {
+  return [...run.steps.values()].flatMap(({ id, artifact }) => (artifact === undefined ? [] : [`step ${id} answered more than is looked at; ${artifact.note}`]));
 }

@@ -48,6 +48,16 @@ export interface FindingRecord {
   readonly recommends?: string;
 }
 
+/** Where the whole of an output is that was too large for its event. */
+export interface ArtifactRecord {
+  /** By the digest of its text; null when it could not be kept. */
+  readonly id: string | null;
+  /** Of the whole output, as JSON. */
+  readonly bytes: number;
+  /** What was left out of the event. */
+  readonly note: string;
+}
+
 export interface WaveCount {
   readonly index: number;
   readonly size: number;
@@ -61,7 +71,7 @@ export type RunEvent =
   | { type: 'RunStarted'; data: { runId: string; runbook: string; revision: string; target: string; trigger: RunTrigger; incidentId: string | null; inputs: JsonObject; dryRun: boolean; alert: AlertFacts; /** The Idempotency-Key that it was started with, and the digest of what was asked. */ command?: { key: string; digest: string } } }
   | { type: 'AlertChanged'; data: { alert: AlertFacts } }
   | { type: 'StepStarted'; data: { step: string; attempt: number; iterations?: readonly Json[] } }
-  | { type: 'StepSucceeded'; data: { step: string; output: JsonObject } }
+  | { type: 'StepSucceeded'; data: { step: string; output: JsonObject; /** Set when the output was cut. */ artifact?: ArtifactRecord } }
   | { type: 'StepFailed'; data: { step: string; failure: Failure; /** Set when it will be tried again. */ retryAt?: number } }
   | { type: 'StepSkipped'; data: { step: string; because: string } }
   | { type: 'Diagnosed'; data: { findings: readonly FindingRecord[]; /** What could not be seen, a sentence each. */ unknowns: readonly string[] } }

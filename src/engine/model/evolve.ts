@@ -74,6 +74,7 @@ const CHANGES: Changes = {
     const step = stepOf(s, d.step);
     step.status = 'succeeded';
     step.output = d.output;
+    step.artifact = d.artifact;
     step.failure = undefined;
     step.endedAt = at;
   },
@@ -268,7 +269,7 @@ function approvalBecomes(s: RunState, id: string, status: ApprovalState['status'
 function stepOf(s: RunState, id: string): StepState {
   let step = s.steps.get(id);
   if (step === undefined) {
-    step = { id, status: 'pending', attempt: 0, startedAt: undefined, endedAt: undefined, iterations: undefined, output: undefined, failure: undefined, retryAt: undefined, because: undefined };
+    step = { id, status: 'pending', attempt: 0, startedAt: undefined, endedAt: undefined, iterations: undefined, output: undefined, artifact: undefined, failure: undefined, retryAt: undefined, because: undefined };
     s.steps.set(id, step);
   }
   return step;

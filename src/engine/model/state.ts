@@ -2,7 +2,7 @@
 import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { ItemEnd, Tier } from '#step-kit/index.ts';
-import type { AlertFacts, FindingRecord, Needs, PlanRecord, RunTrigger, WaveCount } from './events.ts';
+import type { AlertFacts, ArtifactRecord, FindingRecord, Needs, PlanRecord, RunTrigger, WaveCount } from './events.ts';
 import type { ApprovalStatus, OfferStatus, StepStatus } from './views.ts';
 
 export interface RunState {
@@ -39,6 +39,8 @@ export interface StepState {
   /** The elements of a for-each, fixed when it first started. */
   iterations: readonly Json[] | undefined;
   output: JsonObject | undefined;
+  /** Set when the output is not the whole answer. */
+  artifact: ArtifactRecord | undefined;
   failure: Failure | undefined;
   retryAt: number | undefined;
   because: string | undefined;

@@ -51,6 +51,7 @@ function stepViews(run: RunState, runbook: Runbook | undefined): StepView[] {
       startedAt: time(step?.startedAt),
       endedAt: time(step?.endedAt),
       output: step?.output ?? null,
+      artifact: step?.artifact ?? null,
       failure: step?.failure ?? null,
       because: step?.because ?? null,
     };

@@ -3,7 +3,7 @@ import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { FormField } from '#language/form.ts';
 import type { Tier } from '#step-kit/index.ts';
-import type { AlertFacts, FindingRecord, Needs, RunTrigger, WaveCount } from './events.ts';
+import type { AlertFacts, ArtifactRecord, FindingRecord, Needs, RunTrigger, WaveCount } from './events.ts';
 
 export const RUN_STATUSES = ['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled', 'unknown'] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
@@ -67,6 +67,8 @@ export interface StepView {
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly output: Json;
+  /** Set when `output` was cut: where the whole answer is, and what was left out. */
+  readonly artifact: ArtifactRecord | null;
   readonly failure: Failure | null;
   readonly because: string | null;
 }

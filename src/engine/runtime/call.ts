@@ -18,7 +18,7 @@ export function stepTimeoutMs(step: AnyStep): number {
   return step.timeoutMs ?? CALL_TIMEOUT_MS;
 }
 
-export function contextFor(world: World, target: string, signal: AbortSignal): StepContext {
+export function contextFor(world: Pick<World, 'clock' | 'log' | 'systems'>, target: string, signal: AbortSignal): StepContext {
   const { clock } = world;
   return {
     target,

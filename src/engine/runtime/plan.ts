@@ -95,8 +95,8 @@ export function tidy(work: Work, failure: Failure): Failure {
 
 /** Without secrets and no longer than a person reads. */
 export function tidyText(work: Work, text: string): string {
-  // Cut first: what is cut off need not be searched for secrets, and may be megabytes.
-  return String(work.world.redact(cutText(text, MESSAGE_CHARS_MAX)));
+  // What is cut off far away need not be searched for secrets, and may be megabytes; what the cut goes through is, for half a token no longer looks like one.
+  return cutText(String(work.world.redact(text.slice(0, 2 * MESSAGE_CHARS_MAX).toWellFormed())), MESSAGE_CHARS_MAX);
 }
 
 function mistake(plan: Plan, capacityMax: number): Result<never> | undefined {

@@ -44,7 +44,7 @@ export async function verifyAll(work: Work, approvalId: string): Promise<void> {
     const verdict = judge(work, now, current, seen);
     const events: RunEvent[] = [{ type: 'Verified', data: { approval: approvalId, ...verdict, target: now.target, uses: step.name } }];
     if (verdict.outcome === 'failed' && undo !== undefined && applied.length > 0) {
-      events.push({ type: 'UndoOffered', data: { offer: undoId(now, current.offer), of: approvalId, uses: undo.uses, input: undo.with, title: undo.title } });
+      events.push({ type: 'UndoOffered', data: { offer: undoId(now, current.offer), of: approvalId, uses: undo.uses, input: undo.with, title: tidyText(work, undo.title) } });
     }
     return events;
   });

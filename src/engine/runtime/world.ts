@@ -5,7 +5,7 @@ import type { Json } from '#kernel/json.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Policy } from '#policy/model.ts';
 import type { AnyStep } from '#step-kit/index.ts';
-import type { Journal, Runbooks, Systems } from '../ports.ts';
+import type { Artifacts, Journal, Runbooks, Systems } from '../ports.ts';
 import type { Claims } from './claims.ts';
 import type { KillSwitch } from './kill-switch.ts';
 import type { Ledger } from './ledger.ts';
@@ -13,6 +13,7 @@ import type { Revisions } from './revisions.ts';
 
 export interface World {
   readonly journal: Journal;
+  readonly artifacts: Artifacts;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;

@@ -18,6 +18,9 @@ export const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, { err
 
 export const EffectKey = z.string().min(1).max(MAX_PARAM_LENGTH);
 
+/** `art_` and the digest of its text. */
+export const ArtifactId = z.string().regex(/^art_[0-9a-f]{64}$/, { error: 'expected the id of an artifact' });
+
 export const Reason = z.string().trim().min(1, { error: 'expected a reason' }).max(REASON_CHARS_MAX);
 
 export const Limit = z

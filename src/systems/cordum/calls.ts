@@ -1,6 +1,7 @@
 /** What every call to Cordum has in common: its turn, the exchange, and the reading of the answer. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type Result, succeed } from '#kernel/failure.ts';
+import type { JsonObject } from '#kernel/json.ts';
 import { type CallFacts, failureOfAnswer, notSent, unreadable } from './failure.ts';
 import type { Pacer } from './pacer.ts';
 import type { HttpAnswer, HttpCall, Transport } from './transport.ts';
@@ -16,15 +17,20 @@ export interface ReadCall {
 export interface WriteCall extends ReadCall {
   /** Who approved, for Cordum's audit trail (`X-Principal-Id`; a static key in production overrides it). */
   readonly principal: string;
+  readonly body?: JsonObject;
 }
+
+type WriteMethod = 'POST' | 'PATCH' | 'DELETE';
 
 /** `doing` completes "Cordum did not …". A path is encoded; where an id in it cannot be one, it is undefined and nothing is sent. */
 export interface Calls {
   get(doing: string, path: string | undefined, call?: ReadCall): Promise<{ readonly answer: Result<HttpAnswer>; readonly facts: CallFacts }>;
   read<Schema extends z.ZodType>(doing: string, path: string | undefined, schema: Schema, call?: ReadCall): Promise<Result<z.output<Schema>>>;
-  write<Schema extends z.ZodType>(doing: string, method: 'POST' | 'DELETE', path: string | undefined, schema: Schema, call: WriteCall): Promise<Result<z.output<Schema>>>;
+  /** A question that Cordum takes as a POST and that changes nothing there. */
+  ask<Schema extends z.ZodType>(doing: string, path: string | undefined, body: JsonObject, schema: Schema, call?: ReadCall): Promise<Result<z.output<Schema>>>;
+  write<Schema extends z.ZodType>(doing: string, method: WriteMethod, path: string | undefined, schema: Schema, call: WriteCall): Promise<Result<z.output<Schema>>>;
   /** A write whose answer has no body that matters. */
-  writeBlind(doing: string, method: 'POST' | 'DELETE', path: string | undefined, call: WriteCall): Promise<Result<null>>;
+  writeBlind(doing: string, method: WriteMethod, path: string | undefined, call: WriteCall): Promise<Result<null>>;
 }
 
 export function createCalls(transport: Transport, pacer: Pacer, redact: (text: string) => string): Calls {
@@ -33,7 +39,7 @@ export function createCalls(transport: Transport, pacer: Pacer, redact: (text: s
     if (!call.writes) await pacer.turn(call.signal);
     const answer = await transport.send({ ...call, path });
     if (answer.ok && answer.value.status === 429) pacer.refused();
-    return answer;
+    return answer.ok ? succeed(honest(answer.value)) : answer;
   };
   const get: Calls['get'] = async (doing, path, call = {}) => {
     const facts = { doing, writes: false, redact };
@@ -44,6 +50,10 @@ export function createCalls(transport: Transport, pacer: Pacer, redact: (text: s
     async read(doing, path, schema, call) {
       const { answer, facts } = await get(doing, path, call);
       return answerAs(answer, schema, facts);
+    },
+    async ask(doing, path, body, schema, call = {}) {
+      const facts = { doing, writes: false, redact };
+      return answerAs(await exchange({ ...facts, method: 'POST', body, ...call }, path), schema, facts);
     },
     async write(doing, method, path, schema, call) {
       const facts = { doing, writes: true, redact };
@@ -71,9 +81,29 @@ export function pathWith(before: string, id: string, after = ''): string | undef
   return segment === undefined ? undefined : `${before}${segment}${after}`;
 }
 
+/** `?a=1&b=x`, encoded; undefined and empty values are left out. */
+export function queryOf(values: Readonly<Record<string, string | number | boolean | undefined>>): string {
+  const given = Object.entries(values).flatMap(([name, value]): [string, string][] => (value === undefined || value === '' ? [] : [[name, String(value)]]));
+  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
+}
+
 /** An id in a message: hostile ones are not repeated. */
 export function shown(id: string): string {
   return segmentOf(id) === undefined || id.length > 128 ? '(unusual id)' : id;
+}
+
+/** A refusal is short; a long answer is not looked into. */
+const LONGEST_REFUSAL = 4_096;
+const refusal = z.object({ error: z.string(), status: z.int().min(400).max(599) });
+
+/**
+ * Cordum answers a busy approval lock with HTTP 200 and the true status in the body (reference/cordum.md §1.6: written
+ * without a status line). The body's own status counts.
+ */
+function honest(answer: HttpAnswer): HttpAnswer {
+  if (!isSuccess(answer) || answer.body.length > LONGEST_REFUSAL || !answer.body.includes('"error"')) return answer;
+  const read = readBody(answer.body, refusal);
+  return read.ok ? { ...answer, status: read.value.status } : answer;
 }
 
 export function isSuccess(answer: HttpAnswer): boolean {

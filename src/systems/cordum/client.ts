@@ -3,12 +3,17 @@ import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
 import type { Secret } from '#kernel/secret.ts';
+import type { TlsMaterial } from '#kernel/tls.ts';
+import { type AdminCalls, adminOf } from './admin-calls.ts';
+import { type ApprovalCalls, approvalsOf } from './approval-calls.ts';
 import { type Calls, createCalls, isSuccess, pathWith, type ReadCall, readBody, shown, type WriteCall } from './calls.ts';
 import { failureOfAnswer, unreadable } from './failure.ts';
 import { createPacer } from './pacer.ts';
+import { type PolicyCalls, policyOf } from './policy-calls.ts';
 import type { ClusterStatus, DlqEntry, JobDetail, JobRow, PoolRow, TopicRow, WorkerRow } from './records.ts';
-import { dlqPageAnswer, jobAnswer, jobsAnswer, poolsAnswer, readyzAnswer, retryAnswer, statusAnswer, topicsAnswer, traceAnswer, workersAnswer } from './schema.ts';
+import { cancelAnswer, dlqPageAnswer, jobAnswer, jobsAnswer, poolsAnswer, readyzAnswer, retryAnswer, statusAnswer, topicsAnswer, traceAnswer, workersAnswer } from './schema.ts';
 import { createTransport } from './transport.ts';
+import { type WorkflowCalls, workflowsOf } from './workflow-calls.ts';
 
 /** Cordum counts all calls of an address in windows of a second, by default at most 50: rate and burst together begin below that. */
 const READS_PER_SECOND = 35;
@@ -25,6 +30,8 @@ export interface CordumOptions {
   readonly url: string;
   readonly apiKey: Secret;
   readonly tenant: string;
+  /** For https: an authority of its own, and who we are. */
+  readonly tls?: TlsMaterial;
   /** For tests; by default a pool of its own with keep-alive. */
   readonly dispatcher?: Dispatcher;
   readonly clock?: Clock;
@@ -34,8 +41,8 @@ export interface CordumOptions {
   readonly readsPerSecond?: number;
 }
 
-/** Failures of the two writes say whether they can have landed. Reads wait for their turn; writes go at once. */
-export interface CordumClient {
+/** Failures of writes say whether they can have landed. Reads wait for their turn; writes go at once. */
+export interface CordumClient extends AdminCalls, ApprovalCalls, PolicyCalls, WorkflowCalls {
   /** `/health`: the text it answers, `ok`. Some versions answer JSON. */
   health(call?: ReadCall): Promise<Result<string>>;
   /** `/readyz`, which Cordum does not rate limit. */
@@ -47,6 +54,8 @@ export interface CordumClient {
   /** Succeeds also for an entry that is not there: Cordum answers 204 to both. */
   deleteDlqEntry(jobId: string, call: WriteCall): Promise<Result<null>>;
   job(jobId: string, call?: ReadCall): Promise<Result<JobDetail>>;
+  /** Succeeds also for a job that has ended, with the state in which it did. */
+  cancelJob(jobId: string, call: WriteCall): Promise<Result<{ readonly state: string }>>;
   /** The newest jobs, at most 500, last updated at or before `untilMicros`. Cordum remembers the newest 1,000 of all tenants. */
   jobs(page: { readonly limit: number; readonly untilMicros?: number }, call?: ReadCall): Promise<Result<readonly JobRow[]>>;
   /** The jobs of a trace. Unknown traces are empty, not an error. */
@@ -73,18 +82,20 @@ export function createCordumClient(options: CordumOptions): CordumClient {
     origin: originOf(options.url),
     apiKey: options.apiKey,
     tenant: headerText('cordum.tenant', options.tenant),
-    dispatcher: () => (dispatcher ??= given === undefined ? createPool() : Promise.resolve(given)),
+    dispatcher: () => (dispatcher ??= given === undefined ? createPool(options.tls) : Promise.resolve(given)),
     clock,
     timeoutMs: options.timeoutMs ?? CALL_TIMEOUT_MS,
   });
   const pacer = createPacer(clock, { perSecond: options.readsPerSecond ?? READS_PER_SECOND, mostPerSecond: Math.max(options.readsPerSecond ?? 0, MOST_READS_PER_SECOND), burst: READ_BURST });
   const calls = createCalls(transport, pacer, (text) => text.replaceAll(key, '[secret]'));
-  return { ...healthOf(calls), ...dlqOf(calls), ...jobsOf(calls), ...capacityOf(calls), close: async () => (await dispatcher)?.close() };
+  return { ...healthOf(calls), ...dlqOf(calls), ...jobsOf(calls), ...capacityOf(calls), ...adminOf(calls), ...approvalsOf(calls), ...policyOf(calls), ...workflowsOf(calls), close: async () => (await dispatcher)?.close() };
 }
 
-async function createPool(): Promise<Dispatcher> {
+async function createPool(tls: TlsMaterial | undefined): Promise<Dispatcher> {
   const { Agent } = await import('undici');
-  return new Agent({ connections: MOST_CONNECTIONS, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } });
+  const { ca, cert, key, serverName } = tls ?? {};
+  const secured = { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key: key.reveal() }), ...(serverName === undefined ? {} : { servername: serverName }) };
+  return new Agent({ connections: MOST_CONNECTIONS, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS, ...secured } });
 }
 
 function healthOf({ get, read }: Calls): Pick<CordumClient, 'health' | 'readyz' | 'status'> {
@@ -118,9 +129,10 @@ function dlqOf({ read, write, writeBlind }: Calls): Pick<CordumClient, 'dlqPage'
   };
 }
 
-function jobsOf({ read }: Calls): Pick<CordumClient, 'job' | 'jobs' | 'trace'> {
+function jobsOf({ read, write }: Calls): Pick<CordumClient, 'job' | 'cancelJob' | 'jobs' | 'trace'> {
   return {
     job: (jobId, call) => read(`show the job ${shown(jobId)}`, pathWith('/api/v1/jobs/', jobId), jobAnswer, call),
+    cancelJob: (jobId, call) => write(`cancel the job ${shown(jobId)}`, 'POST', pathWith('/api/v1/jobs/', jobId, '/cancel'), cancelAnswer, call),
     async jobs(page, call) {
       const cursor = page.untilMicros === undefined ? '' : `&cursor=${page.untilMicros}`;
       return itemsOf(await read('list jobs', `/api/v1/jobs?limit=${page.limit}${cursor}`, jobsAnswer, call));

@@ -9,7 +9,6 @@ import { fail, type Failure, type Result, succeed } from '#kernel/failure.ts';
 import type { Log } from '#kernel/log.ts';
 import type { CordumClient } from './client.ts';
 import { listDlq, WHOLE_DLQ } from './dlq-listing.ts';
-import type { FedMetric, Reading } from './fed-alerts.ts';
 import { createHeartbeats, type Heartbeats } from './heartbeats.ts';
 import type { Waiting } from './patience.ts';
 
@@ -34,6 +33,21 @@ export interface ExporterOptions {
   readonly registry: Registry;
   readonly log: Log;
 }
+
+export type FedMetric = 'cordum_dlq_entries' | 'cordum_last_heartbeat_timestamp';
+
+/** What a fresh look at a target's queue saw. */
+export type Reading =
+  | {
+      readonly seen: true;
+      readonly target: string;
+      /** Distinct entries; when `truncated`, there are at least so many. */
+      readonly entries: number;
+      readonly truncated: boolean;
+      /** When, ms since the epoch. */
+      readonly at: number;
+    }
+  | { readonly seen: false; readonly because: string };
 
 export interface Exporter {
   /** Polls now and then in rounds. Resolves when the first round has ended: serve `/metrics` only then, lest a restart looks like a resolve. */

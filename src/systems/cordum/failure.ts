@@ -43,6 +43,21 @@ interface Meaning {
   readonly say: string;
 }
 
+/** Refusals that name themselves by `code` (reference/cordum.md §1.6). */
+const BY_CODE: Readonly<Record<string, Meaning>> = {
+  approval_retryable_lock: { reason: 'conflict', say: 'another decision on it is under way at this moment, so nothing happened: try again in a few seconds (409 approval_retryable_lock).' },
+  approval_already_resolved: { reason: 'conflict', say: 'somebody has decided it already: read it again (409 approval_already_resolved).' },
+  approval_terminal_run: { reason: 'conflict', say: 'the workflow run that it belongs to has ended (409 approval_terminal_run).' },
+  approval_stale_snapshot: { reason: 'conflict', say: 'the policy has changed since the approval was asked for: submit the job again (409 approval_stale_snapshot).' },
+  approval_stale_request: { reason: 'conflict', say: 'the job has changed since the approval was asked for: submit it again (409 approval_stale_request).' },
+  approval_not_actionable: { reason: 'conflict', say: 'the job is not waiting for an approval (409 approval_not_actionable).' },
+  not_repairable: { reason: 'conflict', say: 'there is nothing to repair (409 not_repairable).' },
+  self_approval_denied: {
+    reason: 'forbidden',
+    say: 'nobody may decide on what they submitted themselves, and this job was submitted with the API key that the bot uses: decide with another key (403 self_approval_denied).',
+  },
+};
+
 /** A failure before any answer: the connection, a timeout, a cancelled run. `timedOut` and `cancelled` say who ended it. */
 export function failureOfError(error: unknown, call: CallFacts, ended: { readonly timedOut: boolean; readonly cancelled: boolean; readonly afterMs: number }): Failure {
   if (ended.timedOut) {
@@ -86,6 +101,8 @@ function failure(reason: FailureReason, message: string, call: CallFacts, landed
 function meaningOf(status: number, body: string, call: CallFacts): Meaning {
   const read = readEnvelope(body);
   const said = read === undefined ? '' : quote(read.message ?? read.error, call);
+  const named = read?.code !== undefined && Object.hasOwn(BY_CODE, read.code) ? BY_CODE[read.code] : undefined;
+  if (named !== undefined && status >= 400 && status < 500) return named;
   if (status >= 300 && status < 400) {
     return { reason: 'unexpected', say: `it answered with a redirect (${status}), which is not followed because the API key would go along: put the final address into cordum.url.` };
   }

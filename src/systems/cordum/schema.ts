@@ -10,13 +10,13 @@ const MOST_LABELS = 100;
 /** Those that speak against a retry are always read, wherever they stand among the others. */
 const DECISIVE_LABELS: ReadonlySet<string> = new Set(['workflow_id', 'run_id', 'retry_of_job', 'dlq_entry', 'approval_granted']);
 
-const text = z.string().nullish().transform((value) => value ?? '');
-const number = z.number().nullish().transform((value) => value ?? 0);
-const whole = number.transform((value) => {
+export const text = z.string().nullish().transform((value) => value ?? '');
+export const number = z.number().nullish().transform((value) => value ?? 0);
+export const whole = number.transform((value) => {
   const cut = Math.trunc(value);
   return Number.isSafeInteger(cut) ? cut : 0;
 });
-const flag = z.boolean().nullish().transform((value) => value ?? false);
+export const flag = z.boolean().nullish().transform((value) => value ?? false);
 
 /** Milliseconds of an RFC 3339 time, or 0 when it is none. */
 export function timeMs(time: string): number {
@@ -24,7 +24,7 @@ export function timeMs(time: string): number {
   return Number.isFinite(ms) && ms > 0 ? ms : 0;
 }
 
-function isoOrEmpty(ms: number): string {
+export function isoOrEmpty(ms: number): string {
   return ms > 0 && ms < 8.64e15 ? new Date(ms).toISOString() : '';
 }
 
@@ -67,6 +67,8 @@ const jobItem = z
       updatedAtMs,
     };
   });
+
+export const cancelAnswer = z.object({ state: text });
 
 export const jobsAnswer = z.object({ items: z.array(jobItem).nullish().transform((items) => items ?? []) });
 
@@ -119,9 +121,9 @@ export const jobAnswer = z
     }),
   );
 
-const texts = z.array(z.string()).nullish().transform((items) => items ?? []);
+export const texts = z.array(z.string()).nullish().transform((items) => items ?? []);
 
-const workerItem = z
+export const workerItem = z
   .object({ worker_id: z.string().min(1), pool: text, region: text, type: text, active_jobs: whole, max_parallel_jobs: whole, cpu_load: number, memory_load: number, capabilities: texts })
   .transform(
     (raw): WorkerRow => ({

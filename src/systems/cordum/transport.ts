@@ -1,7 +1,9 @@
 /** One HTTP call to Cordum: with the key, bounded in time and size, and with every way to fail as a value. */
+import type * as UndiciModule from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
+import type { JsonObject } from '#kernel/json.ts';
 import type { Secret } from '#kernel/secret.ts';
 import { type CallFacts, failureOfError, notSent, tooLarge } from './failure.ts';
 
@@ -9,9 +11,10 @@ import { type CallFacts, failureOfError, notSent, tooLarge } from './failure.ts'
 export const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
 
 export interface HttpCall extends CallFacts {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** From the root, with query, already encoded. */
   readonly path: string;
+  readonly body?: JsonObject;
   /** Who is behind a write, for Cordum's audit trail. */
   readonly principal?: string;
   readonly signal?: AbortSignal;
@@ -36,21 +39,26 @@ export interface TransportOptions {
   readonly timeoutMs: number;
 }
 
+type Undici = Pick<typeof UndiciModule, 'request'>;
+
 export function createTransport(options: TransportOptions): Transport {
-  return { send: (call) => send(call, options) };
+  // Kept, because asking the module loader again costs about as much as a call.
+  let loaded: Promise<Undici> | undefined;
+  return { send: (call) => send(call, options, () => (loaded ??= import('undici'))) };
 }
 
-async function send(call: HttpCall, options: TransportOptions): Promise<Result<HttpAnswer>> {
+async function send(call: HttpCall, options: TransportOptions, undici: () => Promise<Undici>): Promise<Result<HttpAnswer>> {
   if (isAborted(call.signal)) return { ok: false, failure: notSent(call, 'cancelled', 'the run was cancelled before') };
   const timeout = new AbortController();
   const stopTimer = options.clock.schedule(options.clock.now() + options.timeoutMs, () => timeout.abort());
   try {
     const signal = call.signal === undefined ? timeout.signal : AbortSignal.any([call.signal, timeout.signal]);
-    const { request } = await import('undici');
+    const { request } = await undici();
     // undici follows no redirect unless an interceptor is added, so the key never goes to another host.
     const answer = await request(new URL(call.path, options.origin), {
       method: call.method,
       headers: headersOf(call, options),
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       dispatcher: await options.dispatcher(),
       signal,
     });
@@ -75,6 +83,7 @@ function headersOf(call: HttpCall, options: TransportOptions): Record<string, st
     'x-api-key': options.apiKey.reveal(),
     'x-tenant-id': options.tenant,
   };
+  if (call.body !== undefined) headers['content-type'] = 'application/json';
   if (call.principal !== undefined) headers['x-principal-id'] = headerSafe(call.principal);
   return headers;
 }

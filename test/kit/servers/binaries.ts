@@ -14,8 +14,11 @@ export const SERVERS = {
 export type ServerName = keyof typeof SERVERS;
 export const SERVER_NAMES = Object.keys(SERVERS) as ServerName[];
 
-/** The absolute path of a server's program, or undefined when PATH (as given, by default our own) has none. */
-export function findServer(name: ServerName, path: string = process.env['PATH'] ?? ''): string | undefined {
+/** Where Debian puts servers, and what the PATH of a plain user leaves out. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+/** The absolute path of a server's program, or undefined when PATH (as given; by default our own, then the system's folders) has none. */
+export function findServer(name: ServerName, path: string = [process.env['PATH'] ?? '', ...SYSTEM_FOLDERS].join(delimiter)): string | undefined {
   for (const binary of SERVERS[name].binaries) {
     const found = onPath(binary, path);
     if (found !== undefined) return found;

@@ -161,6 +161,15 @@ describe('looking', () => {
     }
   });
 
+  it('says of a step what was left out of its output, and where the whole is', async () => {
+    const [step] = runView().steps;
+    const id = `art_${'0a'.repeat(32)}`;
+    cli.http.operations.state.runs = [runView({ steps: [{ ...step!, artifact: { id, bytes: 5_000_000, note: 'left out: log: 10 of 20 characters, from its middle' } }] })];
+    const { out } = await cli.run('show', RUN_ID);
+    expect(out).toContain('step entries: left out: log: 10 of 20 characters, from its middle');
+    expect(out).toContain(`the whole answer, 5000000 bytes: GET /api/v1/artifacts/${id}`);
+  });
+
   it('shows what came from outside without letting it move the cursor, hide or reorder text', async () => {
     const hostile = '\u001b[2J\u001b]0;owned\u0007\u202etxt.exe\u200b\rnext';
     cli.http.operations.state.runs = [runView({ title: hostile, findings: [{ severity: 'info', say: hostile }], offers: [offerView({ title: hostile, plan: planView({ summary: hostile, notes: [hostile], changes: [{ item: 'a', title: hostile, current: hostile, next: { a: hostile } }] }) })], effects: [effectView({ key: hostile, item: hostile, evidence: hostile })], unknowns: [hostile] })];

@@ -4,9 +4,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '#config/load.ts';
 import { parseDuration } from '#kernel/duration.ts';
-import { feeds } from '#systems/cordum/fed-alerts.ts';
 import { readText } from '../../architecture/tree.ts';
-import { codeBlocks, readPage, tableRows } from '../../kit/markdown.ts';
+import { codeBlocks, tableRows } from '../../kit/markdown.ts';
 
 const BLOCKS = codeBlocks('operating.md').filter(({ language }) => language === 'yaml');
 
@@ -20,7 +19,8 @@ const Alertmanager = z.object({
   route: z.object({ group_interval: z.string(), receiver: z.string(), routes: z.array(z.object({ receiver: z.string() })) }),
   receivers: z.array(z.object({ name: z.string(), webhook_configs: z.array(z.object({ url: z.string(), send_resolved: z.boolean(), max_alerts: z.number(), http_config: z.object({ follow_redirects: z.boolean() }) })).optional() })),
 });
-const Rules = z.object({ groups: z.array(z.object({ rules: z.array(z.object({ alert: z.string(), expr: z.string() })) })) });
+const Rules = z.object({ groups: z.array(z.object({ rules: z.array(z.object({ alert: z.string().optional(), labels: z.record(z.string(), z.string()).optional() })) })) });
+const Routes = z.object({ route: z.object({ routes: z.array(z.object({ matchers: z.array(z.string()) })) }) });
 
 /** `5 MiB`, `10,000`, `15 s`, `24 h`: as a plain number, times in ms. */
 function amountOf(text: string): number {
@@ -38,7 +38,7 @@ function constantOf(file: string, name: string): number {
 
 describe('docs/operating.md', () => {
   it('checks each of its YAML blocks: there is none that no test below reads', () => {
-    expect(BLOCKS.map(({ label }) => label)).toEqual(['runbook-bot.yaml', 'policy.yaml', 'alertmanager.yml', 'prometheus.yml', 'rules.yml']);
+    expect(BLOCKS.map(({ label }) => label)).toEqual(['runbook-bot.yaml', 'policy.yaml', 'alertmanager.yml', 'prometheus.yml', 'prometheus-rules.yml', 'alertmanager-routes.yml']);
   });
 
   it('shows a configuration with a policy that the bot accepts without a warning', () => {
@@ -64,14 +64,18 @@ describe('docs/operating.md', () => {
     expect(new URL(webhook?.url ?? '').pathname).toBe('/webhooks/alertmanager');
   });
 
-  it('shows rules over metrics that the bot has, and knows its own alert by its expression', () => {
-    const rules = Rules.parse(parse(block('rules.yml'))).groups.flatMap((group) => group.rules);
-    const known = `${readPage('metrics.md')}\n${readText('src/systems/cordum/exporter.ts')}`;
-    const used = rules.flatMap(({ expr }) => expr.match(/\b(?:cordum|runbook_bot)_[a-z_]+/g) ?? []);
-    expect(used.length).toBeGreaterThan(4);
-    expect(used.filter((metric) => !known.includes(metric))).toEqual([]);
-    const depth = rules.find(({ alert }) => alert === 'CordumDLQDepthHigh');
-    expect(feeds(`http://p.example/graph?g0.expr=${encodeURIComponent(depth?.expr ?? '')}`, {})).toBe('cordum_dlq_entries');
+  it('loads the rules that are shipped, and routes by labels that they have', () => {
+    expect(parse(block('prometheus-rules.yml'))).toEqual({ rule_files: ['rules.yaml'] });
+    const rules = Rules.parse(parse(readText('deploy/prometheus/rules.yaml'))).groups.flatMap((group) => group.rules).filter(({ alert }) => alert !== undefined);
+    const { route } = Routes.parse(parse(block('alertmanager-routes.yml')));
+    for (const { matchers } of route.routes) {
+      const fits = rules.filter(({ alert = '', labels = {} }) => matchers.every((matcher) => {
+        const [, label = '', op = '', value = ''] = /^(\w+)(=~|=)"(.*)"$/.exec(matcher) ?? [];
+        const is = label === 'alertname' ? alert : (labels[label] ?? '');
+        return op === '=~' ? new RegExp(`^(?:${value})$`).test(is) : is === value;
+      }));
+      expect(fits.length, matchers.join(' ')).toBeGreaterThan(5);
+    }
   });
 
   it('names limits as they are in the code', () => {

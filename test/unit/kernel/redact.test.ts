@@ -163,3 +163,29 @@ describe('isSecretName', () => {
     for (const name of ['apiKeyFile', 'secretName', 'tokenCount', 'idempotencyKey', 'key', 'continueToken', 'author', 'compass']) expect(isSecretName(name), name).toBe(false);
   });
 });
+
+describe('a private key in a list of log lines', () => {
+  const BODY = ['MIIEpAIBAAKCAQEA7bq3l0m1', 'x'.repeat(40), 'Zm9vYmFyYmF6cXV4cXV1eA=='];
+  const KEY = ['-----BEGIN RSA PRIVATE KEY-----', ...BODY, '-----END RSA PRIVATE KEY-----'];
+  const lines = ['loading', ...KEY, 'loaded abcdefghijklmnopqrstuvwxyz'];
+
+  it('is hidden although no line of it looks like one, and what comes after it is kept', () => {
+    for (const list of [lines, lines.map((line, number) => ({ number, line })), lines.map((line) => ({ line: `2026-11-21T05:00:00Z ${line}`, container: 'kernel' }))]) {
+      const out = JSON.stringify(redactJson({ lines: list } as never));
+      for (const part of BODY) expect(out).not.toContain(part);
+      expect(out).toContain('loading');
+      expect(out).toContain('loaded abcdefghijklmnopqrstuvwxyz');
+    }
+  });
+
+  it('that never ends hides its lines, and no words', () => {
+    const out = JSON.stringify(redactJson([...KEY.slice(0, 3), 'panic: no more memory', BODY[2] ?? '']));
+    expect(out).not.toContain(BODY[2]);
+    expect(out).toContain('panic: no more memory');
+  });
+
+  it('of a hostile length is read in time that grows with it', () => {
+    const list = [KEY[0] ?? '', `${'A'.repeat(1 << 20)}!`, '='.repeat(1 << 20), `${' '.repeat(1 << 20)}x`];
+    expect(redactJson(list)).toHaveLength(4);
+  });
+});

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { formatDiagnostic } from '#language/diagnostic.ts';
 import { evaluateFindings, evaluateHalt, evaluateOffer } from '#language/diagnose.ts';
 import { loadRunbook } from '#language/load.ts';
+import { unseenBy } from '#language/unseen.ts';
 import type { OfferRule, Runbook } from '#language/runbook.ts';
 import type { Scope } from '#language/template.ts';
 import { entry } from '../../kit/language/expressions.ts';
@@ -40,7 +41,7 @@ describe('findings', () => {
   it('name what could not be seen, and conclude nothing from it', () => {
     expect(evaluateFindings(RUNBOOK, scope({ triage: TRIAGED, jobs: { failed: 'timeout: no answer within 30s' } }))).toEqual({
       findings: [{ severity: 'warning', say: '2 entries never reached a worker.', recommends: 'retry' }],
-      unknowns: ['cannot tell whether "A job was lost": step jobs failed (timeout: no answer within 30s)'],
+      unknowns: ['cannot see jobs: step jobs failed (timeout: no answer within 30s); so nobody can tell whether "A job was lost"'],
     });
   });
 
@@ -48,6 +49,19 @@ describe('findings', () => {
     const many = GOOD.replace('offers:', Array.from({ length: 5 }, (_, i) => `  - { if: '\${{ steps.jobs.output.items.size() > ${i} }}', severity: info, say: 'Sign ${i} of \${{ target }}' }\n`).join('') + 'offers:');
     const { unknowns } = evaluateFindings(load(many), scope({ triage: { output: { byReason: [], safe: [] } }, jobs: { skipped: 'its condition does not hold' } }));
     expect(unknowns).toEqual(['cannot tell whether "A job was lost", "Sign 0 of …" or 4 other findings: step jobs was skipped (its condition does not hold)']);
+  });
+
+  it('have one line for each cause, whatever the number of steps that met it or needed what it hides', () => {
+    const read = STEPS.get('shop.jobs.list');
+    const runbook: Runbook = { ...RUNBOOK, steps: ['pods', 'events', 'logs'].map((id) => ({ ...(RUNBOOK.steps[0] as Runbook['steps'][number]), id, uses: { ...(read ?? RUNBOOK.steps[0]?.uses), name: `kubernetes.${id}.list` } as never })) };
+    const told = (...whys: string[]): string[] => unseenBy(runbook, whys.map((why, i) => ({ why, subject: `"finding ${i}"` })));
+    const none = 'invalid: target prod has no kubernetes configured';
+    expect(told(`step pods failed (${none})`, `step events failed (${none})`, `step pods failed (${none})`)).toEqual([`cannot see pods and events: step pods failed (${none}), step events failed; so nobody can tell whether "finding 0", "finding 1" or 1 other finding`]);
+    // A system that hangs is told by each step in its own words.
+    expect(told('step pods failed (timeout: kubernetes.pods.list gave no answer within 30s)', 'step logs failed (timeout: kubernetes.logs.list gave no answer within 30s)')).toHaveLength(1);
+    expect(told('step pods failed (timeout: x)', 'step logs failed (forbidden: y)')).toHaveLength(2);
+    expect(told('step logs was skipped (cannot tell: step events was skipped (cannot tell: step pods failed (timeout: x (y))))')).toEqual(['cannot see pods, events and logs: step pods failed (timeout: x (y)), step events was skipped, step logs was skipped; so nobody can tell whether "finding 0"']);
+    expect(told('step logs was skipped (its condition does not hold)', 'alert.labels has no "pod"')).toEqual(['cannot tell whether "finding 0": step logs was skipped (its condition does not hold)', 'cannot tell whether "finding 1": alert.labels has no "pod"']);
   });
 
   it('stand even when their sentence lacks a number', () => {

@@ -12,7 +12,9 @@ interface Situation {
   readonly empty?: readonly string[];
 }
 
-const PACKAGES: Readonly<Record<string, string>> = { prometheus: 'prometheus', alertmanager: 'prometheus-alertmanager', chromium: 'chromium' };
+const PACKAGES: Readonly<Record<string, string>> = { prometheus: 'prometheus', alertmanager: 'prometheus-alertmanager', redis: 'redis-server', nats: 'nats-server', promtool: 'prometheus', openssl: 'openssl', chromium: 'chromium' };
+const ALL = Object.keys(PACKAGES);
+const allBut = (...names: readonly string[]): string[] => ALL.filter((name) => !names.includes(name));
 
 function machineIn(situation: Situation) {
   const found = new Set(situation.found);
@@ -39,19 +41,27 @@ function machineIn(situation: Situation) {
 
 describe('the servers that tests need', () => {
   it('are left alone when all are on PATH', async () => {
-    const { machine, calls } = machineIn({ found: ['prometheus', 'alertmanager', 'chromium'] });
+    const { machine, calls } = machineIn({ found: ALL });
     expect(await ensureServers(machine)).toEqual([]);
     expect(calls).toEqual([]);
   });
 
   it('are installed when missing, after one update, under the names that Debian gives them', async () => {
-    const { machine, calls } = machineIn({ found: ['prometheus'] });
+    const { machine, calls } = machineIn({ found: allBut('alertmanager', 'redis', 'nats', 'chromium') });
     expect(await ensureServers(machine)).toEqual([]);
-    expect(calls).toEqual(['update', 'install prometheus-alertmanager chromium']);
+    expect(calls).toEqual(['update', 'install prometheus-alertmanager redis-server nats-server chromium']);
+  });
+
+  it('that come in one package are installed once, and left out together', async () => {
+    const good = machineIn({ found: allBut('prometheus', 'promtool') });
+    expect(await ensureServers(good.machine)).toEqual([]);
+    expect(good.calls).toEqual(['update', 'install prometheus']);
+    const { machine } = machineIn({ found: allBut('prometheus', 'promtool'), broken: ['prometheus'] });
+    expect((await ensureServers(machine)).map(({ name }) => name)).toEqual(['prometheus', 'promtool']);
   });
 
   it('are named with the reason when they may not be installed', async () => {
-    const { machine, calls } = machineIn({ found: ['prometheus', 'chromium'], refusal: 'installing needs root' });
+    const { machine, calls } = machineIn({ found: allBut('alertmanager'), refusal: 'installing needs root' });
     expect(await ensureServers(machine)).toEqual([{ name: 'alertmanager', because: 'not on PATH, and not installed: installing needs root' }]);
     expect(calls).toEqual([]);
   });
@@ -62,13 +72,13 @@ describe('the servers that tests need', () => {
   });
 
   it('are tried with the old lists of packages when an update fails', async () => {
-    const { machine, said } = machineIn({ found: ['chromium', 'prometheus'], updateFails: 'no network' });
+    const { machine, said } = machineIn({ found: allBut('alertmanager'), updateFails: 'no network' });
     expect(await ensureServers(machine)).toEqual([]);
     expect(said.join('\n')).toContain('no network');
   });
 
   it('count as left out when a package brings no program', async () => {
-    const { machine } = machineIn({ found: ['chromium', 'prometheus'], empty: ['prometheus-alertmanager'] });
+    const { machine } = machineIn({ found: allBut('alertmanager'), empty: ['prometheus-alertmanager'] });
     expect(await ensureServers(machine)).toEqual([{ name: 'alertmanager', because: 'prometheus-alertmanager is installed, but alertmanager or prometheus-alertmanager is not on PATH' }]);
   });
 });

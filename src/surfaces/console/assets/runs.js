@@ -89,8 +89,14 @@ function findings(run) {
 function steps(run) {
   return el('ul', { class: 'steps' }, run.steps.map((step) => {
     const head = [badge(step.status), ' ', el('strong', {}, step.id), ` ${step.uses} `, step.failure && el('span', { class: 'bad' }, step.failure.message), step.because];
-    return el('li', {}, step.output === null ? head : folded(`step ${step.id}`, head, () => el('pre', {}, shown(step.output))));
+    return el('li', {}, step.output === null ? head : folded(`step ${step.id}`, head, () => [step.artifact && artifact(step.artifact), el('pre', {}, shown(step.output))]));
   }));
+}
+
+/** What a step answered beyond what is shown. */
+function artifact({ id, bytes, note }) {
+  const whole = id === null ? `${bytes} bytes` : el('a', { href: `/api/v1/artifacts/${id}`, target: '_blank', rel: 'noopener' }, `the whole answer (${bytes} bytes)`);
+  return el('p', { class: 'quiet' }, `This is a part; ${note}. `, whole);
 }
 
 function effects(run) {

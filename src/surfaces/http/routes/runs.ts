@@ -4,7 +4,7 @@ import type { Operations } from '#operations/operations.ts';
 import { listOf, OfferShape, RunShape, RunSummaryShape } from '#operations/shapes.ts';
 import { API, endpoint, found, NOTHING, valueOf } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
-import { EffectKey, id, Inputs, Name, pageOf, Reason } from '../input.ts';
+import { ArtifactId, EffectKey, id, Inputs, Name, pageOf, Reason } from '../input.ts';
 
 const One = z.strictObject({ id: id('run') });
 
@@ -82,6 +82,15 @@ export function runEndpoints(operations: Operations): readonly Endpoint[] {
       schemas: { params: z.strictObject({ id: id('run'), offer: Name }), query: NOTHING, body: z.strictObject({ inputs: Inputs.exactOptional() }) },
       answer: { status: 200, shape: OfferShape },
       handle: async ({ principal, params, body }) => valueOf(await operations.planOffer(principal, params.id, params.offer, body.inputs ?? {})),
+    }),
+    endpoint({
+      method: 'GET',
+      path: '/artifacts/{id}',
+      summary: 'The whole answer of a step whose output was cut. Kept for two weeks at most.',
+      schemas: { params: z.strictObject({ id: ArtifactId }), query: NOTHING },
+      answer: { status: 200, shape: Inputs },
+      // It is stored as the JSON text that is sent: parsing megabytes to write them again would hold everybody else.
+      handle: async ({ params, reply }) => reply.type('application/json; charset=utf-8').send(found(await operations.artifact(params.id), 'artifact, or none any more')),
     }),
   ];
 }

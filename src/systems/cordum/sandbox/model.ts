@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '#kernel/clock.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
+import { createInstallation, type Installation } from './installation.ts';
 import { TOPICS, type Policy, type Topic } from './topics.ts';
 
 export type JobState =
@@ -45,7 +46,7 @@ export interface Job {
   readonly idempotencyKey: string;
   readonly actorId: string;
   readonly actorType: string;
-  readonly labels: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>>;
   readonly riskTags: readonly string[];
   /** What the kernel says of this job, when it is not what its topic's rule says. */
   readonly policy: Policy | undefined;
@@ -97,6 +98,8 @@ export interface World {
   readonly workers: Map<string, Worker>;
   readonly topics: Map<string, Topic>;
   readonly down: Set<Part>;
+  /** What does not belong to jobs: policy, workflows, configuration, licence. */
+  readonly installation: Installation;
   /** By job id or topic; `*` is every other job. */
   readonly outcomes: Map<string, { readonly outcome: Outcome; readonly afterMs: number }>;
   /** While the scheduler is away its snapshot of the workers stays at this time. */
@@ -121,6 +124,7 @@ export function createWorld(clock: Clock, tenant: string, seed: string): World {
     workers: new Map(),
     topics: new Map(TOPICS.map((topic) => [topic.name, topic])),
     down: new Set(),
+    installation: createInstallation(POLICY_SNAPSHOT),
     outcomes: new Map(),
     snapshotFrozenAtMs: undefined,
     hex(length) {

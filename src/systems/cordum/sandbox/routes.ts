@@ -1,34 +1,14 @@
 /** The routes that the sandbox knows, what they answer, and what Go's router says of all others. */
 import type { Json, JsonObject } from '#kernel/json.ts';
+import { adminRoutes } from './admin.ts';
+import { approvalRoutes } from './approvals.ts';
 import { pageOfDlq } from './dlq.ts';
 import { findJob, isTerminal, jobsByUpdate, setState, type Job, type World } from './model.ts';
+import { policyRoutes } from './policy.ts';
 import { retryEntry } from './retry.ts';
+import { API, type Answer, type Call, fits, idsOf, limitOf, positive, problem, route, type Route, sorted, wildcards } from './routing.ts';
 import { jobDecisions, jobDetail, jobRecord, poolDetail, poolRecords, status, topicRecords, workerDetail, workerRecord } from './shapes.ts';
-
-export interface Call {
-  readonly method: string;
-  /** As sent, still encoded, without the query. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-}
-
-export interface Answer {
-  readonly status: number;
-  /** Sent as JSON; `text` as plain text; neither means no body. */
-  readonly json?: Json;
-  readonly text?: string;
-  readonly allow?: string;
-}
-
-type Handler = (world: World, id: string, query: URLSearchParams) => Answer;
-interface Route {
-  readonly method: string;
-  readonly pattern: readonly string[];
-  readonly handler: Handler;
-}
-
-const MOST_ITEMS = 500;
-const API = '/api/v1';
+import { workflowRoutes } from './workflows.ts';
 
 const ROUTES: readonly Route[] = [
   route('GET', '/health', () => ({ status: 200, text: 'ok' })),
@@ -38,7 +18,6 @@ const ROUTES: readonly Route[] = [
   route('GET', `${API}/health`, () => ({ status: 200, text: 'ok' })),
   route('GET', `${API}/status`, (world) => ({ status: 200, json: status(world) })),
   route('GET', `${API}/auth/config`, () => ({ status: 200, json: AUTH_CONFIG })),
-  route('GET', `${API}/auth/keys`, () => problem(503, 'service unavailable')),
   route('GET', `${API}/dlq`, (world, _id, query) => ({ status: 200, json: { items: entries(pageOfDlq(world, limitOf(query, 100), undefined).items) } })),
   route('GET', `${API}/dlq/page`, dlqPage),
   route('DELETE', `${API}/dlq/{id}`, deleteEntry),
@@ -55,6 +34,10 @@ const ROUTES: readonly Route[] = [
   route('GET', `${API}/pools`, (world) => ({ status: 200, json: { items: poolRecords(world) } })),
   route('GET', `${API}/pools/{id}`, pool),
   route('GET', `${API}/topics`, (world) => ({ status: 200, json: { items: topicRecords(world), registry_empty: world.topics.size === 0 } })),
+  ...approvalRoutes,
+  ...policyRoutes,
+  ...workflowRoutes,
+  ...adminRoutes,
 ];
 
 const AUTH_CONFIG: JsonObject = {
@@ -67,14 +50,13 @@ export function answer(world: World, call: Call): Answer {
   const fitting = ROUTES.filter((one) => fits(one.pattern, segments));
   // As in Go's router, a literal segment wins over `{id}`, but only among the patterns of the same method.
   const found = fitting.filter((one) => one.method === readAs(call.method)).toSorted((a, b) => wildcards(a) - wildcards(b))[0];
-  if (found !== undefined) return found.handler(world, idOf(found.pattern, segments), call.query);
+  if (found !== undefined) {
+    const ids = idsOf(found.pattern, segments);
+    return found.handler(world, ids[0] ?? '', call.query, { ...call, ids });
+  }
   if (fitting.length === 0) return notSimulated();
   const allowed = fitting.flatMap((one) => (one.method === 'GET' ? ['GET', 'HEAD'] : [one.method])).toSorted();
   return { status: 405, text: 'Method Not Allowed\n', allow: allowed.join(', ') };
-}
-
-export function problem(code: number, error: string): Answer {
-  return { status: code, json: { error, status: code } };
 }
 
 function notSimulated(): Answer {
@@ -170,15 +152,6 @@ function entries(items: readonly object[]): Json {
   return items.map((item) => ({ ...item }));
 }
 
-/** Invalid limits are ignored, large ones cut. */
-function limitOf(query: URLSearchParams, usual: number): number {
-  return Math.min(positive(query.get('limit')) ?? usual, MOST_ITEMS);
-}
-
-function positive(text: string | null): number | undefined {
-  return text !== null && /^\d{1,19}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
-}
-
 /** Times of jobs are microseconds; seconds and milliseconds are told by their size. */
 function microsOfQuery(text: string | null): number | undefined {
   const value = positive(text);
@@ -186,32 +159,6 @@ function microsOfQuery(text: string | null): number | undefined {
   return value < 1e11 ? value * 1e6 : value < 1e14 ? value * 1e3 : value < 1e17 ? value : Math.floor(value / 1e3);
 }
 
-function route(method: string, path: string, handler: Handler): Route {
-  return { method, pattern: path.split('/'), handler };
-}
-
-function fits(pattern: readonly string[], segments: readonly string[]): boolean {
-  return pattern.length === segments.length && pattern.every((part, at) => part === segments[at] || (part === '{id}' && segments[at] !== ''));
-}
-
-function wildcards(one: Route): number {
-  return one.pattern.filter((part) => part === '{id}').length;
-}
-
-function idOf(pattern: readonly string[], segments: readonly string[]): string {
-  const encoded = segments[pattern.indexOf('{id}')] ?? '';
-  try {
-    return decodeURIComponent(encoded);
-  } catch {
-    return encoded;
-  }
-}
-
 function readAs(method: string): string {
   return method === 'HEAD' ? 'GET' : method;
-}
-
-/** Go writes the keys of a map in order of the alphabet. */
-function sorted(fields: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -5,10 +5,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '#kernel/clock.ts';
-import type { Json } from '#kernel/json.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
 import { pageOfDlq, resurrect } from './dlq.ts';
 import { createWorld, findJob, type Job, type Outcome, type Part, type Worker, type World } from './model.ts';
-import { answer, problem, type Answer, type Call } from './routes.ts';
+import { answer } from './routes.ts';
+import { type Answer, type Call, problem } from './routing.ts';
 
 export interface SandboxOptions {
   readonly clock: Clock;
@@ -73,6 +74,7 @@ const UNLIMITED_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/l
 const STATUS_CACHE_MS = 2_000;
 const DEFAULT_RUN_MS = 300;
 const MOST_CALLS = 200_000;
+const MOST_BODY_BYTES = 1024 * 1024;
 
 /** On every answer; those for other origins only where the origin was let in, which the sandbox does not play. */
 const HEADERS: Readonly<Record<string, string>> = {
@@ -167,10 +169,11 @@ export function createSandbox(options: SandboxOptions): Sandbox {
 }
 
 function receive(state: State, request: IncomingMessage, response: ServerResponse): void {
-  request.resume();
   const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
-  const call: Call = { method: request.method ?? 'GET', path, query: new URLSearchParams(query) };
   const principal = request.headers['x-principal-id'];
+  const call: { -readonly [Field in keyof Call]: Call[Field] } = {
+    method: request.method ?? 'GET', path, query: new URLSearchParams(query), principal: typeof principal === 'string' ? principal : '', body: undefined,
+  };
   const record: CallRecord = {
     atMs: state.world.clock.now(), method: call.method, path: call.path, query,
     principal: typeof principal === 'string' ? principal : undefined, status: undefined,
@@ -186,8 +189,36 @@ function receive(state: State, request: IncomingMessage, response: ServerRespons
     if (loss !== undefined) return void request.socket.destroy();
     send(state.world, request, response, answered);
   };
-  if (state.delayMs > 0) state.world.later(state.delayMs, handle);
-  else handle();
+  const begin = (): void => {
+    if (state.delayMs > 0) state.world.later(state.delayMs, handle);
+    else handle();
+  };
+  if (Number(request.headers['content-length'] ?? 0) === 0) {
+    request.resume();
+    return begin();
+  }
+  readJson(request, (body) => {
+    call.body = body;
+    begin();
+  });
+}
+
+/** A body that is no JSON object, or too long, is as good as none. */
+function readJson(request: IncomingMessage, then: (body: JsonObject | undefined) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= MOST_BODY_BYTES) chunks.push(chunk);
+  });
+  request.on('end', () => {
+    try {
+      const read: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+      then(typeof read === 'object' && read !== null && !Array.isArray(read) ? (read as JsonObject) : undefined);
+    } catch {
+      then(undefined);
+    }
+  });
 }
 
 /** In the gateway's order: rate limit, key, tenant, then the routes. So an unknown path needs a key, and Redis away hides all else. */

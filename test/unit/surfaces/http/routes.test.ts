@@ -38,6 +38,19 @@ describe('reads', () => {
     expect(http.operations.callsOf('runs')).toEqual([[{ status: 'waiting', incidentId: INCIDENT_ID, limit: 200 }]]);
   });
 
+  it('send the whole answer of a step as it was kept, and say when there is none any more', async () => {
+    http = await createTestHttp();
+    const id = `art_${'0a'.repeat(32)}`;
+    http.operations.state.artifacts.set(id, '{"items":[1,2]}');
+    const answer = await get(`/artifacts/${id}`);
+    expect([answer.statusCode, answer.headers['content-type'], answer.body]).toEqual([200, 'application/json; charset=utf-8', '{"items":[1,2]}']);
+    expect((await get(`/artifacts/art_${'0b'.repeat(32)}`)).json()).toMatchObject({ status: 404, code: 'not-found' });
+    expect((await http.app.inject({ url: `/api/v1/artifacts/${id}` })).statusCode).toBe(401);
+    // What is no id of an artifact never becomes the name of a file.
+    for (const bad of ['art_1', `art_${'0A'.repeat(32)}`, `${id}.json`, '..%2f..%2fetc%2fpasswd', RUN_ID]) expect((await get(`/artifacts/${bad}`)).statusCode, bad).toBe(404);
+    expect(http.operations.callsOf('artifact')).toHaveLength(2);
+  });
+
   it('page the audit by position', async () => {
     http = await createTestHttp();
     http.operations.state.audit = [1, 2, 3].map((position) => auditEntry({ position }));

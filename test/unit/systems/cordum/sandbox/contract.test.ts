@@ -3,7 +3,8 @@ import type { Json } from '#kernel/json.ts';
 import { rejectApproval } from '#systems/cordum/sandbox/scheduler.ts';
 import { createSandbox, type Sandbox } from '#systems/cordum/sandbox/server.ts';
 import { createVirtualClock, type VirtualClock } from '../../../../kit/clock.ts';
-import { CASES, deniedJob, ran, type Stage } from './contract-cases.ts';
+import { CASES as JOB_CASES, deniedJob, type Prepare, ran, type Stage } from './contract-cases.ts';
+import { MORE_CASES, MORE_NOT_COVERED } from './contract-cases-more.ts';
 import { gatewayRecordings, normalised, type Recording } from './recordings.ts';
 
 const KEY = 'a-valid-key';
@@ -13,6 +14,7 @@ const submission = 'submitting jobs is no part of what the bot does, so the sand
 const granting = 'the sandbox does not play the granting of approvals nor the replayer that takes them back';
 /** What is recorded of these subjects and not played, each with its reason. */
 const NOT_COVERED: Readonly<Record<string, string>> = {
+  ...MORE_NOT_COVERED,
   ...Object.fromEntries(
     ['3mb', 'bad_json', 'default_deny', 'denied_by_policy', 'idempotent_repeat', 'missing_prompt', 'missing_topic', 'no_worker_for_cap', 'ok_no_worker',
       'outcome_fail', 'outcome_fatal', 'outcome_hang', 'outcome_ok', 'outcome_retryable', 'oversized_12mb', 'prompt_over_limit', 'requires_approval',
@@ -33,6 +35,8 @@ const NOT_COVERED: Readonly<Record<string, string>> = {
   rate_limited_429_get: 'tested below: it takes a burst',
   rate_limited_429_dlq_retry: 'tested below: it takes a burst',
 };
+
+const CASES: Readonly<Record<string, Prepare>> = { ...JOB_CASES, ...MORE_CASES };
 
 let clock: VirtualClock;
 let sandbox: Sandbox;

@@ -25,7 +25,7 @@ interface Stored {
 const FOLDER = fileURLToPath(new URL('../../../../fixtures/cordum/', import.meta.url));
 /** The gateway's HTTP port; other ports are other services. */
 const GATEWAY = ':18081';
-const FAMILIES = /^\/(?:api\/v1\/(?:dlq|jobs|traces|workers|pools|topics|auth|status|health|nope)\b|health$|metrics$)/;
+const FAMILIES = /^\/(?:api\/v1\/(?:dlq|jobs|traces|workers|pools|topics|auth|status|health|nope|approvals|policy|workflows|workflow-runs|config|license|admin)\b|health$|metrics$)/;
 
 /** Every recorded exchange with the gateway on one of the subjects that the sandbox plays. */
 export function gatewayRecordings(): Recording[] {
@@ -70,6 +70,7 @@ function normalisedText(text: string): string {
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>')
     .replace(/-retry-[0-9a-f]{8}/g, '-retry-<hex>')
     .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
+    .replace(/Z-[0-9a-f]{10,12}\b/g, 'Z-<hex>')
     .replace(/^vm-[0-9a-f]{8}$/, '<instance>')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (_all, fraction: string | undefined) => (fraction === undefined ? '<second>' : '<nanosecond>'));
 }

@@ -1,0 +1,111 @@
+/** The sources of one target: each is wired to the client that the target has. What it does not have gives no series. */
+import type { Clock } from '#kernel/clock.ts';
+import { type Failure, type Result, succeed } from '#kernel/failure.ts';
+import type { TargetConfig } from '#config/config.ts';
+import { createHandshake } from '#exporter/handshake.ts';
+import type { Source } from '#exporter/source.ts';
+import { type BackupFacts, backupsSource, type ReadBackup } from '#exporter/sources/backups.ts';
+import { certificatesSource } from '#exporter/sources/certificates.ts';
+import { approvalsSource, licenseSource, poolsSource, statusSource } from '#exporter/sources/cordum.ts';
+import { grpcSource } from '#exporter/sources/grpc.ts';
+import { type CountOlder, staleJobsSource } from '#exporter/sources/jobs.ts';
+import { redisSource } from '#exporter/sources/redis.ts';
+import type { CordumClient } from '#systems/cordum/client.ts';
+import type { GrpcHealthClient } from '#systems/grpc/client.ts';
+import { GrpcHealth } from '#systems/grpc/system.ts';
+import type { KubernetesClient } from '#systems/kubernetes/client.ts';
+import { cronJob } from '#systems/kubernetes/records.ts';
+import { Kubernetes } from '#systems/kubernetes/system.ts';
+import type { RedisClient } from '#systems/redis/client.ts';
+import { Redis } from '#systems/redis/system.ts';
+import { endpointsOf } from './certificate-endpoints.ts';
+import type { Targets } from './targets.ts';
+
+/** Cordum gives at most so many at once; of jobs it remembers the newest 1,000 alone. */
+const PAGE = 500;
+const GRPC_TIMEOUT_MS = 5_000;
+
+export function sourcesOf(target: TargetConfig, targets: Targets, clock: Clock): readonly Source[] {
+  const { name } = target;
+  const sources: Source[] = [];
+  const cordum = targets.cordum(name);
+  const redis = targets.client(name, Redis);
+  const grpc = targets.client(name, GrpcHealth);
+  const kubernetes = targets.client(name, Kubernetes);
+  if (cordum !== undefined) sources.push(...cordumSources(name, cordum));
+  if (redis !== undefined) sources.push(redisSource(name, (call) => troubleOf(redis, call)));
+  // Redis knows every job; Cordum's API tells of the newest alone, and stale ones are old.
+  const countOlder = redis === undefined ? cordum && countByApi(cordum) : countByRedis(redis);
+  if (countOlder !== undefined) sources.push(staleJobsSource(name, countOlder, clock));
+  if (grpc !== undefined && grpc.names.length > 0) sources.push(grpcSource(name, grpc.names, (service, call) => serving(grpc, service, call)));
+  if (kubernetes !== undefined) sources.push(backupsSource(name, readBackup(kubernetes)));
+  const endpoints = endpointsOf(target);
+  if (endpoints.length > 0) sources.push(certificatesSource(name, endpoints, createHandshake(clock)));
+  return sources;
+}
+
+function cordumSources(name: string, cordum: CordumClient): Source[] {
+  return [
+    statusSource(name, cordum),
+    poolsSource(name, (call) => cordum.pools(call)),
+    approvalsSource(name, async (call) => {
+      const read = await cordum.approvals({ limit: PAGE, pendingOnly: true }, call);
+      return read.ok ? succeed(read.value.items.filter(({ status }) => status === 'pending').length) : read;
+    }),
+    licenseSource(name, async (call) => {
+      const read = await cordum.license(call);
+      return read.ok ? succeed({ state: read.value.expiryStatus || read.value.status, expiresAtMs: instant(read.value.expiresAt) }) : read;
+    }),
+  ];
+}
+
+/** Empty, or what is no time: undefined. */
+function instant(text: string): number | undefined {
+  const ms = Date.parse(text);
+  return Number.isFinite(ms) ? ms : undefined;
+}
+
+function countByApi(client: CordumClient): CountOlder {
+  return async (questions, call) => {
+    const counts: number[] = [];
+    for (const { state, untilMs } of questions) {
+      const read = await client.jobs({ limit: PAGE, untilMicros: untilMs * 1_000 }, call);
+      if (!read.ok) return read;
+      counts.push(read.value.filter((job) => job.state === state && job.updatedAtMs <= untilMs).length);
+    }
+    return succeed(counts);
+  };
+}
+
+function countByRedis(client: RedisClient): CountOlder {
+  return async (questions, call) => {
+    const survey = await client.survey(call);
+    if (!survey.ok) return survey;
+    const counts: number[] = [];
+    for (const { state, untilMs } of questions) {
+      const read = await survey.value.keys.zcountBelow(`job:index:${state.toLowerCase()}`, untilMs * 1_000, call);
+      if (!read.ok) return read;
+      counts.push(read.value);
+    }
+    return succeed(counts);
+  };
+}
+
+async function troubleOf(client: RedisClient, call: { readonly signal: AbortSignal }): Promise<Failure | undefined> {
+  const survey = await client.survey(call);
+  return survey.ok ? undefined : survey.failure;
+}
+
+async function serving(client: GrpcHealthClient, service: string, { signal }: { readonly signal: AbortSignal }): Promise<Result<boolean>> {
+  const read = await client.check(service, { service: '', timeoutMs: GRPC_TIMEOUT_MS, signal });
+  return read.ok ? succeed(read.value.status === 'SERVING') : read;
+}
+
+function readBackup(client: KubernetesClient): ReadBackup {
+  return async (store, call): Promise<Result<BackupFacts>> => {
+    const read = await client.get('cronjobs', client.names.backups[store], cronJob, call);
+    if (!read.ok) return read.failure.reason === 'notFound' ? succeed({ scheduled: false, lastSuccessAtMs: undefined, lastScheduleAtMs: undefined }) : read;
+    const { spec, status } = read.value;
+    return succeed({ scheduled: !spec.suspend, lastSuccessAtMs: instant(status.lastSuccessfulTime), lastScheduleAtMs: instant(status.lastScheduleTime) });
+  };
+}

@@ -1,0 +1,94 @@
+/** Looks at addresses that the target names: one GET, or the certificate that a port shows. It never writes, and never goes elsewhere. */
+import { certificateFacts, type CertificateFacts } from '#kernel/certificate.ts';
+import type { Clock } from '#kernel/clock.ts';
+import { fail, type Result, succeed } from '#kernel/failure.ts';
+import { type ConnectionCause, connectionTrouble } from '#kernel/network.ts';
+import { createAllowList } from './allow-list.ts';
+import { readCertificate, type ShownChain } from './certificate.ts';
+import { getOnce, type HttpAnswer } from './get.ts';
+
+const LONGEST_URL = 4_000;
+
+export type Cause = ConnectionCause | 'ok';
+
+export interface HttpClientParts {
+  /** `host` (any port) or `host:port`. */
+  readonly allow: readonly string[];
+  readonly clock: Clock;
+}
+
+export interface Call {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export type Reading<T> = { readonly reachable: true; readonly value: T; readonly durationMs: number } | { readonly reachable: false; readonly cause: ConnectionCause; readonly why: string; readonly durationMs: number };
+
+export interface CertificateAsk extends Call {
+  /** The name that is asked for and checked; empty: the host. */
+  readonly serverName: string;
+  /** NATS speaks plaintext first, and then TLS on the same connection. */
+  readonly greeting: 'none' | 'nats';
+}
+
+export interface CertificateReading {
+  readonly facts: CertificateFacts;
+  readonly chain: readonly CertificateFacts[];
+  readonly shown: ShownChain;
+}
+
+export interface HttpClient {
+  /** Refused addresses are failures; that nobody answers is an answer. */
+  get(url: string, call: Call): Promise<Result<Reading<HttpAnswer>>>;
+  certificate(host: string, port: number, ask: CertificateAsk): Promise<Result<Reading<CertificateReading>>>;
+  close(): Promise<void>;
+}
+
+export function createHttpClient({ allow, clock }: HttpClientParts): HttpClient {
+  const allowList = createAllowList(allow);
+
+  return {
+    async get(text, call) {
+      if (text.length > LONGEST_URL || !URL.canParse(text)) return fail('invalid', 'The address is no URL.');
+      const url = new URL(text);
+      if (url.protocol !== 'http:' && url.protocol !== 'https:') return fail('refused', 'Only http and https addresses are asked.');
+      if (url.username !== '' || url.password !== '') return fail('refused', 'An address with credentials in it is not asked.');
+      const place = allowList.place(url.hostname, url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port));
+      if (!place.ok) return place;
+      return attempt(clock, call, (signal) => getOnce(url, place.value, allowList, signal));
+    },
+    async certificate(host, port, ask) {
+      const place = allowList.place(host, port);
+      if (!place.ok) return place;
+      const name = ask.serverName === '' ? place.value.host : ask.serverName;
+      const read = await attempt(clock, ask, (signal) => readCertificate({ place: place.value, allowList, name, greeting: ask.greeting, signal }));
+      if (!read.ok || !read.value.reachable) return read as Result<Reading<never>>;
+      const shown = read.value.value;
+      const nowMs = clock.now();
+      return succeed({ ...read.value, value: { facts: certificateFacts(shown.leaf, nowMs), chain: shown.chain.map((one) => certificateFacts(one, nowMs)), shown } });
+    },
+    // Every call has a connection of its own that ends with it.
+    close: () => Promise.resolve(),
+  };
+}
+
+async function attempt<T>(clock: Clock, call: Call, work: (signal: AbortSignal) => Promise<T | 'refused'>): Promise<Result<Reading<T>>> {
+  const isCancelled = (): boolean => call.signal?.aborted === true;
+  if (isCancelled()) return fail('cancelled', 'The call was cancelled.');
+  const timeout = new AbortController();
+  const startedMs = clock.now();
+  const stopTimer = clock.schedule(startedMs + call.timeoutMs, () => timeout.abort());
+  const since = (): number => Math.max(0, clock.now() - startedMs);
+  try {
+    const done = await work(call.signal === undefined ? timeout.signal : AbortSignal.any([call.signal, timeout.signal]));
+    if (done === 'refused') return fail('refused', 'That name leads to an address that is never asked (this machine, link-local, metadata, multicast or reserved).');
+    return succeed({ reachable: true, value: done, durationMs: since() });
+  } catch (error) {
+    if (timeout.signal.aborted) return succeed({ reachable: false, cause: 'timeout', why: `it did not answer within ${call.timeoutMs} ms`, durationMs: since() });
+    if (isCancelled()) return fail('cancelled', 'The call was cancelled.');
+    const trouble = connectionTrouble(error);
+    return succeed({ reachable: false, cause: trouble.cause, why: trouble.say, durationMs: since() });
+  } finally {
+    stopTimer();
+  }
+}
