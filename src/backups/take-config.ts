@@ -1,0 +1,109 @@
+/** Takes a backup of Cordum's configuration and policy: small, and taken on change rather than by the hour. */
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isoTime, type Clock } from '#kernel/clock.ts';
+import { fail, succeed, type Result } from '#kernel/failure.ts';
+import { CONFIG_PATTERNS, type ConfigEntry, type ConfigFile } from './config-file.ts';
+import type { Manifest } from './manifest.ts';
+import { stampOf } from './names.ts';
+import type { RedisConnection } from './redis/connection.ts';
+import { REQUIRED_KEYS } from './redis/facts.ts';
+import { readTopology, type Topology } from './redis/topology.ts';
+import { codeOf, digestFile, discard, finishFile, prepareDirectory, UNFINISHED, writeManifest, type Taken } from './taking.ts';
+
+const KEYS_MAX = 10_000;
+const SCAN_COUNT = 1_000;
+
+export interface TakeConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly directory: string;
+  readonly tool: Manifest['tool'];
+}
+
+export interface TakeConfigParts {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  connect(at: { readonly host: string; readonly port: number }): Promise<Result<RedisConnection>>;
+  onStep?(doing: string): void;
+}
+
+export async function takeConfig(take: TakeConfig, parts: TakeConfigParts): Promise<Result<Taken>> {
+  const { directory } = take;
+  const writable = await prepareDirectory(directory);
+  if (!writable.ok) return writable;
+  const opened = await parts.connect(take);
+  if (!opened.ok) return opened;
+  const startedMs = parts.clock.now();
+  const stamp = stampOf(startedMs);
+  const path = `config-${stamp}.json`;
+  try {
+    const topology = await readTopology(opened.value, take);
+    const keys: ConfigEntry[] = [];
+    const missing: string[] = [];
+    for (const primary of topology.primaries) {
+      parts.onStep?.(`reading the configuration from ${primary.host}:${primary.port}`);
+      const read = await readPrimary(primary, topology, opened.value, parts);
+      if (read.ok) keys.push(...read.value);
+      else missing.push(`${primary.host}:${primary.port} (${read.failure.message})`);
+    }
+    for (const key of REQUIRED_KEYS) if (!keys.some((entry) => entry.key === key)) missing.push(key);
+    if (keys.length === 0) return fail('notFound', `There is no configuration of Cordum in Redis at ${take.host}:${take.port}${missing.length > 0 ? `: ${missing.join('; ')}` : ''}.`);
+    const sorted = keys.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    const file: ConfigFile = { version: 1, takenAt: isoTime(startedMs), keys: sorted };
+    await writeFile(join(directory, path + UNFINISHED), `${JSON.stringify(file, null, 1)}\n`, { mode: 0o600 });
+    await finishFile(directory, path);
+    const manifest: Manifest = {
+      version: 1,
+      store: 'config',
+      takenAt: isoTime(startedMs),
+      finishedAt: isoTime(parts.clock.now()),
+      tool: take.tool,
+      source: { address: `${take.host}:${take.port}`, serverVersion: topology.serverVersion, identity: [topology.runId, ...topology.nodeIds], mode: topology.mode },
+      files: [{ path, ...(await digestFile(join(directory, path))) }],
+      complete: missing.length === 0,
+      missing,
+      config: { keys: sorted.map(({ key, type, value, dump }) => ({ key, type, sha256: createHash('sha256').update(value ?? Buffer.from(dump, 'base64')).digest('hex') })) },
+    };
+    return succeed(await writeManifest(directory, 'config', stamp, manifest));
+  } catch (error) {
+    return fail('unavailable', `The backup could not be taken: ${codeOf(error)}.`);
+  } finally {
+    await discard(directory, [path]);
+    await opened.value.close();
+  }
+}
+
+async function readPrimary(primary: { readonly host: string; readonly port: number }, topology: Topology, first: RedisConnection, { connect, signal }: TakeConfigParts): Promise<Result<readonly ConfigEntry[]>> {
+  if (topology.mode === 'standalone') return succeed(await readKeys(first, signal));
+  const opened = await connect(primary);
+  if (!opened.ok) return opened;
+  try {
+    return succeed(await readKeys(opened.value, signal));
+  } finally {
+    await opened.value.close();
+  }
+}
+
+async function readKeys(connection: RedisConnection, signal: AbortSignal): Promise<readonly ConfigEntry[]> {
+  const names = new Set<string>();
+  for (const pattern of CONFIG_PATTERNS) {
+    let cursor = '0';
+    do {
+      signal.throwIfAborted();
+      const [next, found] = (await connection.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT)) as [string, string[]];
+      cursor = next;
+      for (const key of found) names.add(key);
+    } while (cursor !== '0' && names.size < KEYS_MAX);
+  }
+  const entries: ConfigEntry[] = [];
+  for (const key of names) {
+    const type = String(await connection.call('TYPE', key));
+    const dump = await connection.callBuffer('DUMP', key);
+    if (!Buffer.isBuffer(dump)) continue;
+    const value = type === 'string' ? await connection.call('GET', key) : null;
+    entries.push({ key, type, value: typeof value === 'string' ? value : null, dump: dump.toString('base64') });
+  }
+  return entries;
+}

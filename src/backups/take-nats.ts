@@ -1,0 +1,147 @@
+/** Takes a backup of the streams of JetStream, in the layout of natscli, and reads each archive back before it counts. */
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isoTime, type Clock } from '#kernel/clock.ts';
+import { fail, succeed, type Result } from '#kernel/failure.ts';
+import type { JsonObject } from '#kernel/json.ts';
+import { readStreamArchive } from './archive/read.ts';
+import type { Manifest, NatsFacts } from './manifest.ts';
+import { stampOf } from './names.ts';
+import { codeOf, digestFile, prepareDirectory, UNFINISHED, writeManifest, type Taken } from './taking.ts';
+
+export interface LiveStream {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly deleted: number;
+  readonly newestMs: number;
+  readonly consumers: readonly { readonly name: string }[];
+}
+
+/** The part of a connection to NATS that a backup needs. */
+export interface StreamSource {
+  readonly server: { readonly id: string; readonly name: string; readonly version: string; readonly cluster: string };
+  streams(): Promise<Result<readonly string[]>>;
+  state(stream: string): Promise<Result<LiveStream>>;
+  snapshot(stream: string, options: { readonly check: boolean; readonly signal?: AbortSignal; write(chunk: Uint8Array): Promise<void> }): Promise<Result<{ readonly config: JsonObject; readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number; readonly last_seq: number; readonly consumer_count: number; readonly num_deleted: number }; readonly bytes: number }>>;
+  digest(stream: string, range: { readonly messages: number; readonly firstSeq: number; readonly lastSeq: number }, signal?: AbortSignal): Promise<string | undefined>;
+}
+
+export interface TakeNats {
+  /** Without credentials. */
+  readonly address: string;
+  readonly directory: string;
+  readonly tool: Manifest['tool'];
+  /** Which streams; one that is not there makes the backup incomplete. */
+  readonly streams: readonly string[];
+}
+
+export interface TakeNatsParts {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly source: StreamSource;
+  onStep?(doing: string): void;
+}
+
+type StreamFacts = NatsFacts['streams'][number];
+/** Names that cannot be those of a folder are refused before anything is asked. */
+const STREAM_NAME = /^[A-Za-z0-9_-]{1,255}$/;
+
+export async function takeNats(take: TakeNats, parts: TakeNatsParts): Promise<Result<Taken>> {
+  const { directory } = take;
+  const strange = take.streams.find((name) => !STREAM_NAME.test(name));
+  if (strange !== undefined) return fail('invalid', `"${strange.slice(0, 80)}" is not the name of a stream.`);
+  const writable = await prepareDirectory(directory);
+  if (!writable.ok) return writable;
+  const listed = await parts.source.streams();
+  if (!listed.ok) return listed;
+  const startedMs = parts.clock.now();
+  const stamp = stampOf(startedMs);
+  // Under a name that no inventory takes for a backup, until every stream is in it.
+  const folder = `nats-${stamp}`;
+  const unfinished = join(directory, folder + UNFINISHED);
+  const streams: StreamFacts[] = [];
+  const missing: string[] = [];
+  try {
+    await mkdir(unfinished, { mode: 0o700 });
+    for (const name of take.streams) {
+      if (!listed.value.includes(name)) {
+        missing.push(`${name} (there is no such stream)`);
+        continue;
+      }
+      parts.onStep?.(`taking a snapshot of ${name}`);
+      const taken = await takeStream(name, `${folder}/${name}.snapshot`, join(unfinished, `${name}.snapshot`), parts);
+      if (taken.ok) streams.push(taken.value);
+      else if (parts.signal.aborted) return taken;
+      else missing.push(`${name} (${taken.failure.message})`);
+    }
+    if (streams.length === 0) return fail('unavailable', `No stream could be backed up: ${missing.join('; ')}`);
+    await rename(unfinished, join(directory, folder));
+    const paths = streams.flatMap(({ name }) => [`${folder}/${name}.snapshot/backup.json`, `${folder}/${name}.snapshot/stream.tar.s2`]);
+    const files = await Promise.all(paths.map(async (path) => ({ path, ...(await digestFile(join(directory, path))) })));
+    const { server } = parts.source;
+    const manifest: Manifest = {
+      version: 1,
+      store: 'nats',
+      takenAt: isoTime(startedMs),
+      finishedAt: isoTime(parts.clock.now()),
+      tool: take.tool,
+      source: { address: take.address, serverVersion: server.version, identity: [server.id, ...(server.cluster === '' ? [] : [server.cluster])], mode: server.cluster === '' ? 'standalone' : 'cluster' },
+      files,
+      complete: missing.length === 0,
+      missing,
+      nats: { streams },
+    };
+    return succeed(await writeManifest(directory, 'nats', stamp, manifest));
+  } catch (error) {
+    return fail('unavailable', `The backup could not be written: ${codeOf(error)}.`);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+}
+
+async function takeStream(name: string, path: string, folder: string, { source, signal }: TakeNatsParts): Promise<Result<StreamFacts>> {
+  await mkdir(folder, { mode: 0o700 });
+  const archive = join(folder, 'stream.tar.s2');
+  const file = await open(archive, 'wx', 0o600);
+  let snapshot: Awaited<ReturnType<StreamSource['snapshot']>>;
+  try {
+    snapshot = await source.snapshot(name, { check: true, signal, write: async (chunk) => void (await file.write(chunk)) });
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  if (!snapshot.ok) {
+    await rm(dirname(archive), { recursive: true, force: true });
+    return snapshot;
+  }
+  const { config, state } = snapshot.value;
+  await writeFile(join(folder, 'backup.json'), JSON.stringify({ config, state }), { mode: 0o600 });
+  // A server before 2.10 ends a snapshot that broke off as if it were whole.
+  const seen = await readStreamArchive(createReadStream(archive));
+  const problems = [...seen.problems, ...(seen.messages < state.messages ? [`it holds ${seen.messages} of ${state.messages} messages`] : []), ...(seen.consumers.length === state.consumer_count ? [] : [`it holds ${seen.consumers.length} of ${state.consumer_count} consumers`])];
+  if (problems.length > 0) {
+    await rm(folder, { recursive: true, force: true });
+    return fail('unavailable', `the snapshot is not whole: ${problems.slice(0, 3).join('; ')}`);
+  }
+  const live = await source.state(name);
+  const range = { messages: state.messages, firstSeq: state.first_seq, lastSeq: state.last_seq };
+  const digest = seen.contentSha256 ?? (live.ok && isUnmoved(live.value, state) ? await source.digest(name, range, signal) : undefined);
+  const after = await source.state(name);
+  return succeed({
+    name,
+    file: `${path}/stream.tar.s2`,
+    format: seen.format,
+    state: { messages: state.messages, bytes: state.bytes, firstSeq: state.first_seq, lastSeq: state.last_seq, consumers: state.consumer_count, deleted: state.num_deleted },
+    consumers: seen.consumers.map((consumer) => ({ name: consumer.name })),
+    contentSha256: digest !== undefined && (seen.contentSha256 !== undefined || (after.ok && isUnmoved(after.value, state))) ? digest : null,
+    newestMessageAt: seen.newestMs === 0 ? null : isoTime(seen.newestMs),
+  });
+}
+
+/** New messages behind the snapshot do no harm; messages that are gone since would be missing in the digest. */
+function isUnmoved(live: LiveStream, state: { readonly first_seq: number; readonly last_seq: number; readonly num_deleted: number }): boolean {
+  return live.firstSeq === state.first_seq && live.lastSeq >= state.last_seq && live.deleted === state.num_deleted;
+}
