@@ -10,6 +10,15 @@ export interface LocalOptions {
   readonly note: (text: string) => void;
 }
 
+/** What stood on the command line, by the names of the table of commands. */
+export interface Given {
+  /** Optional words may be absent. */
+  readonly words: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly lists: Readonly<Record<string, readonly string[]>>;
+  readonly switches: ReadonlySet<string>;
+}
+
 /** 0 done, 1 failed, 2 wrong usage. */
 export type ExitCode = 0 | 1 | 2;
 
@@ -23,6 +32,12 @@ export interface LocalCommands {
   doctor(options: LocalOptions): Promise<ExitCode>;
   reference(options: LocalOptions): Promise<ExitCode>;
   demo(options: DemoOptions): Promise<ExitCode>;
+  /** Restores a backup into a sandbox and says what it is worth. */
+  drillRun(given: Given, options: LocalOptions): Promise<ExitCode>;
+  /** Checks a bundle of evidence, and those before it. */
+  drillVerify(given: Given, options: LocalOptions): Promise<ExitCode>;
+  /** Removes what killed drills have left. */
+  drillReap(given: Given, options: LocalOptions): Promise<ExitCode>;
 }
 
 export interface DemoOptions extends LocalOptions {

@@ -5,6 +5,7 @@ import type { Config } from '#config/config.ts';
 import { verifyChain } from '#journal/sqlite/chain.ts';
 import { runDemo } from './demo.ts';
 import { doctor } from './doctor.ts';
+import { drillReap, drillRun, drillVerify } from './drills.ts';
 import { reference } from './reference.ts';
 import { lintRunbooks, testRunbooks } from './runbook-checks.ts';
 import { startBot } from './start.ts';
@@ -20,6 +21,9 @@ export const localCommands: LocalCommands = {
     return 0;
   },
   demo: async ({ yes, note, out }: DemoOptions) => (await runDemo({ yes, stopped: signalled(), say: yes ? out : note })) as ExitCode,
+  drillRun: (given, options) => drillRun(given, options, signalled()),
+  drillVerify,
+  drillReap,
 };
 
 /** Ctrl-C, or what a supervisor sends. */

@@ -5,11 +5,10 @@ import { createClient } from './client.ts';
 import { CommandFailed, WrongUsage } from './failure.ts';
 import { jsonText } from './format.ts';
 import { commandHelp, overallHelp } from './help.ts';
-import type { ExitCode, LocalCommands, LocalOptions } from '#app/commands.ts';
+import type { ExitCode, Given, LocalCommands, LocalOptions } from '#app/commands.ts';
 import { parseCommandLine } from './parse.ts';
-import type { Given } from './parse.ts';
 import { usageOf } from './command.ts';
-import type { CommandSpec } from './command.ts';
+import type { CommandSpec } from './command-spec.ts';
 import type { RemoteContext } from './remote/context.ts';
 import { approvals, approve, close, deny, incidents, killSwitch } from './remote/decisions.ts';
 import { cancel, plan, run, runs, settle, show } from './remote/runs.ts';
@@ -55,7 +54,7 @@ export async function runCommandLine(options: CliOptions): Promise<ExitCode> {
   const { command, given } = parsed;
   const json = given.switches.has('json');
   try {
-    return await (command.runs === 'local' ? runLocal(command, given, options) : runRemote(command, given, options));
+    return await (command.runs === 'remote' ? runRemote(command, given, options) : runLocal(command, given, options));
   } catch (error) {
     if (error instanceof WrongUsage) {
       options.note(`${error.message}\nUsage: ${usageOf(command)}`);
@@ -94,6 +93,12 @@ async function runLocal(command: CommandSpec, given: Given, { out, note, local }
       return commands.reference(options);
     case 'demo':
       return commands.demo({ ...options, yes: given.switches.has('yes') });
+    case 'drill run':
+      return commands.drillRun(given, options);
+    case 'drill verify':
+      return commands.drillVerify(given, options);
+    case 'drill reap':
+      return commands.drillReap(given, options);
     default:
       throw new Error(`the command ${command.name} has no handler`);
   }

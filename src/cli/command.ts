@@ -1,29 +1,6 @@
 /** The commands as data: parsed, helped and documented from this one table. */
-
-export interface OptionSpec {
-  /** What stands after it in help (`R`, `k=v`); absent for a switch. */
-  readonly value?: string;
-  readonly help: string;
-  readonly required?: boolean;
-  readonly many?: boolean;
-}
-
-export interface WordSpec {
-  readonly name: string;
-  readonly optional?: boolean;
-  /** It must be one of these. */
-  readonly choices?: readonly string[];
-}
-
-export interface CommandSpec {
-  readonly name: string;
-  readonly words: readonly WordSpec[];
-  readonly options: Readonly<Record<string, OptionSpec>>;
-  readonly summary: string;
-  readonly examples: readonly string[];
-  /** `remote` speaks to a running bot over HTTP; `local` works by the configuration alone. */
-  readonly runs: 'remote' | 'local';
-}
+import { DRILL_COMMANDS } from './command-drill.ts';
+import type { CommandSpec, OptionSpec, WordSpec } from './command-spec.ts';
 
 export const EVERYWHERE: Readonly<Record<string, OptionSpec>> = {
   json: { help: 'Answer in JSON, for scripts.' },
@@ -107,6 +84,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Stop every write within a second, let them go on, or say how it stands.',
     examples: ['runbook-bot kill-switch on --reason "something is wrong"', 'runbook-bot kill-switch status'],
   },
+  ...DRILL_COMMANDS,
 ];
 
 export function findCommand(name: string): CommandSpec | undefined {
@@ -115,7 +93,7 @@ export function findCommand(name: string): CommandSpec | undefined {
 
 /** All options that a command takes, in the order of its help. */
 export function optionsOf(command: CommandSpec): Readonly<Record<string, OptionSpec>> {
-  return { ...command.options, ...(command.runs === 'remote' ? REMOTE : LOCAL), ...EVERYWHERE };
+  return { ...command.options, ...(command.runs === 'remote' ? REMOTE : command.runs === 'local' ? LOCAL : {}), ...EVERYWHERE };
 }
 
 export function usageOf(command: CommandSpec): string {

@@ -1,5 +1,5 @@
 import { COMMANDS, optionsOf, usageOf } from './command.ts';
-import type { CommandSpec } from './command.ts';
+import type { CommandSpec } from './command-spec.ts';
 import { columns } from './format.ts';
 
 export function overallHelp(): string {
@@ -13,6 +13,9 @@ ${list('local')}
 
 Talking to a running bot (--url or RUNBOOK_BOT_URL, RUNBOOK_BOT_API_KEY):
 ${list('remote')}
+
+With neither, for backups and drills:
+${list('alone')}
 
 Every command takes --json and --help. Answers go to stdout, everything else to stderr.
 Exit codes: 0 done, 1 failed, 2 wrong usage.

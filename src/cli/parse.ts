@@ -1,16 +1,9 @@
 /** The command line, read by the table of commands. Whatever it does not understand is a usage error with a hint. */
 import { parseArgs } from 'node:util';
+import type { Given } from '#app/commands.ts';
 import { nearest } from '#kernel/hints.ts';
 import { COMMANDS, EVERYWHERE, findCommand, LOCAL, optionsOf, REMOTE, usageOf } from './command.ts';
-import type { CommandSpec, OptionSpec } from './command.ts';
-
-export interface Given {
-  /** By the names of the table; optional words may be absent. */
-  readonly words: Readonly<Record<string, string>>;
-  readonly options: Readonly<Record<string, string>>;
-  readonly lists: Readonly<Record<string, readonly string[]>>;
-  readonly switches: ReadonlySet<string>;
-}
+import type { CommandSpec, OptionSpec } from './command-spec.ts';
 
 export type Parsed =
   | { readonly kind: 'command'; readonly command: CommandSpec; readonly given: Given }
@@ -18,16 +11,27 @@ export type Parsed =
   | { readonly kind: 'usage'; readonly message: string };
 
 export function parseCommandLine(args: readonly string[]): Parsed {
-  const at = firstWordAt(args);
+  const [at, ...later] = wordsAt(args);
   const name = at === undefined ? undefined : args[at];
   if (at === undefined || name === undefined) return wantsHelp(args) ? { kind: 'help', command: undefined } : usage('Say what to do.', undefined);
   if (name === 'help') {
-    const about = args[at + 1];
-    return { kind: 'help', command: about === undefined ? undefined : findCommand(about) };
+    const about = args.slice(at + 1, at + 3);
+    return { kind: 'help', command: findCommand(about.join(' ')) ?? findCommand(about[0] ?? '') };
   }
+  const family = COMMANDS.filter((command) => command.name.startsWith(`${name} `));
+  const [second] = later;
+  if (family.length > 0) return parseInFamily(name, family, args, { at, second });
   const command = findCommand(name);
   if (command === undefined) return unknownCommand(name);
   return parseFor(command, args.toSpliced(at, 1));
+}
+
+/** `drill run`: the second word belongs to the name. */
+function parseInFamily(name: string, family: readonly CommandSpec[], args: readonly string[], { at, second }: { readonly at: number; readonly second: number | undefined }): Parsed {
+  const command = second === undefined ? undefined : findCommand(`${name} ${args[second] ?? ''}`);
+  if (command !== undefined && second !== undefined) return parseFor(command, args.toSpliced(second, 1).toSpliced(at, 1));
+  const verbs = family.map((one) => one.name.slice(name.length + 1)).join(', ');
+  return usage(second === undefined ? `Say one of: ${verbs}.` : `"${args[second]}" is none of: ${verbs}.`, undefined);
 }
 
 function parseFor(command: CommandSpec, args: readonly string[]): Parsed {
@@ -77,10 +81,12 @@ function readWords(command: CommandSpec, positionals: readonly string[]): Record
   return extra === undefined ? words : `"${extra}" is one word too many.`;
 }
 
-/** Where the first word stands that is neither an option nor an option's value, whatever the command turns out to be. */
-function firstWordAt(args: readonly string[]): number | undefined {
+/** Where words stand that are neither an option nor an option's value, whatever the command turns out to be. */
+function wordsAt(args: readonly string[]): readonly number[] {
   const all = Object.assign({}, EVERYWHERE, REMOTE, LOCAL, ...COMMANDS.map((command) => command.options)) as Record<string, OptionSpec>;
-  return parseArgs({ args: [...args], allowPositionals: true, strict: false, tokens: true, options: parseOptions(all) }).tokens.find((token) => token.kind === 'positional')?.index;
+  return parseArgs({ args: [...args], allowPositionals: true, strict: false, tokens: true, options: parseOptions(all) })
+    .tokens.filter((token) => token.kind === 'positional')
+    .map(({ index }) => index);
 }
 
 function wantsHelp(args: readonly string[]): boolean {

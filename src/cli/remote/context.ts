@@ -2,7 +2,7 @@ import type { Clock } from '#kernel/clock.ts';
 import type { Client } from '../client.ts';
 import { WrongUsage } from '../failure.ts';
 import { jsonText, visible } from '../format.ts';
-import type { Given } from '../parse.ts';
+import type { Given } from '#app/commands.ts';
 
 export interface RemoteContext {
   readonly client: Client;

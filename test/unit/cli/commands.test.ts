@@ -23,7 +23,7 @@ describe('the table of commands', () => {
 
   it('has the commands of this issue, and none that is not built yet', () => {
     expect(COMMANDS.map((command) => command.name).toSorted()).toEqual(
-      ['approvals', 'approve', 'audit', 'cancel', 'close', 'demo', 'deny', 'doctor', 'incidents', 'kill-switch', 'lint', 'plan', 'reference', 'run', 'runs', 'settle', 'show', 'start', 'test'].toSorted(),
+      ['approvals', 'approve', 'audit', 'cancel', 'close', 'demo', 'deny', 'doctor', 'drill reap', 'drill run', 'drill verify', 'incidents', 'kill-switch', 'lint', 'plan', 'reference', 'run', 'runs', 'settle', 'show', 'start', 'test'].toSorted(),
     );
   });
 
@@ -54,8 +54,9 @@ describe('help', () => {
     const overall = await run('--help');
     expect([overall.code, overall.note]).toEqual([0, '']);
     for (const command of COMMANDS) {
+      const words = command.name.split(' ');
       expect(overall.out).toMatch(new RegExp(`^  ${command.name} +\\S`, 'm'));
-      for (const args of [[command.name, '--help'], ['--help', command.name], ['help', command.name], [command.name, '-h']]) {
+      for (const args of [[...words, '--help'], ['--help', ...words], ['help', ...words], [...words, '-h']]) {
         const { code, out } = await run(...args);
         expect(code).toBe(0);
         expect(out).toContain(usageOf(command));
@@ -76,7 +77,10 @@ describe('wrong usage', () => {
       [['export', 'run_1'], 'There is no command "export"'],
       [['replay', 'run_1'], 'There is no command "replay"'],
       [['gate'], 'There is no command "gate"'],
-      [['drill', 'run', 'redis'], 'There is no command "drill"'],
+      [['drill'], 'Say one of: run, verify, reap.'],
+      [['drill', 'runn', 'redis'], '"runn" is none of: run, verify, reap.'],
+      [['drill', 'run', 'postgres', '--backups', 'd'], '"postgres" is none of'],
+      [['drill', 'run', 'redis'], '--backups is missing.'],
       [['backup', 'take'], 'There is no command "backup"'],
       [['show'], 'RUN is missing.'],
       [['show', ''], 'RUN is missing.'],
@@ -118,7 +122,7 @@ describe('commands that build the bot', () => {
       calls.push([name, ...args.slice(0, -1), options.config, options.json, options.yes]);
       return 1;
     };
-    const local: LocalCommands = { start: asked('start'), lint: asked('lint'), test: asked('test'), auditVerify: asked('auditVerify'), doctor: asked('doctor'), reference: asked('reference'), demo: asked('demo') };
+    const local: LocalCommands = { start: asked('start'), lint: asked('lint'), test: asked('test'), auditVerify: asked('auditVerify'), doctor: asked('doctor'), reference: asked('reference'), demo: asked('demo'), drillRun: asked('drillRun'), drillVerify: asked('drillVerify'), drillReap: asked('drillReap') };
     for (const args of [['start', '--config', 'x.yaml'], ['lint'], ['lint', 'runbooks/a.yaml', '--json'], ['test', 'runbooks'], ['audit', 'verify'], ['doctor'], ['reference'], ['demo', '--yes'], ['demo']]) {
       expect((await runCli(args, { clock, local: async () => local })).code).toBe(1);
     }

@@ -1,0 +1,51 @@
+/** The commands that try a backup, and what is left of such a trial. */
+import type { CommandSpec } from './command-spec.ts';
+
+export const DRILL_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'drill run',
+    runs: 'alone',
+    words: [{ name: 'STORE', choices: ['redis', 'nats', 'config'] }],
+    options: {
+      backups: { value: 'DIR', help: 'The directory of the backups.', required: true },
+      sandbox: { value: 'KIND', help: 'Where to restore: local (processes on this machine). Default: local.' },
+      live: { value: 'URL', help: 'The live system, to compare with and to keep away from: redis://, rediss://, nats:// or tls://. It is read before the sandbox starts, and never after.' },
+      set: { value: 'STAMP', help: 'The backup of this time, as in its name (20261121T060000Z). Default: the newest.' },
+      random: { help: 'A backup by chance within --window.' },
+      window: { value: 'D', help: 'With --random: how far back. Default: 7d.' },
+      seed: { value: 'S', help: 'With --random: the same seed chooses the same backup. Default: a new one, which is recorded.' },
+      'max-age': { value: 'D', help: 'An older backup fails. Default: 2h.' },
+      rpo: { value: 'D', help: 'The objective for the loss of data. Default: 1h.' },
+      rto: { value: 'D', help: 'The objective for the time of a restore; slower fails. Default: 15m.' },
+      tolerance: { value: 'N', help: 'How far counts of keys may be from the live ones, as a share. Default: 0.5.' },
+      canary: { value: 'KEY=VALUE', help: 'Redis: a record that was written before the backup, and must be in it.' },
+      'canary-later': { value: 'KEY', help: 'Redis: a record that was written after the backup, and must not be in it.' },
+      username: { value: 'NAME', help: 'Of the live system, where the URL names none.' },
+      'password-file': { value: 'FILE', help: 'Holds the password of the live system.' },
+      ca: { value: 'FILE', help: 'PEM: the authority of the live system.' },
+      cert: { value: 'FILE', help: 'PEM: our certificate for the live system.' },
+      'cert-key': { value: 'FILE', help: 'PEM: the key of our certificate.' },
+      out: { value: 'DIR', help: 'Where evidence is written, chained to what is there. Default: ./drill-evidence.' },
+      key: { value: 'FILE', help: 'PEM: the Ed25519 key that signs; made on first use. Default: signing-key.pem beside the evidence.' },
+      temp: { value: 'DIR', help: 'Where the sandbox works: a disk with room for the backup. Default: that of the machine.' },
+    },
+    summary: 'Restore a backup into a sandbox, check it, tear the sandbox down, and sign what was seen.',
+    examples: ['runbook-bot drill run redis --backups /backups --live redis://redis:6379 --password-file redis.pw', 'runbook-bot drill run nats --backups /backups --random --window 7d --out /evidence --key /etc/drill-key.pem --json'],
+  },
+  {
+    name: 'drill verify',
+    runs: 'alone',
+    words: [{ name: 'BUNDLE' }],
+    options: { 'public-key': { value: 'FILE', help: 'PEM: the key that must have signed. Without it the key that the bundle names is taken.', many: true } },
+    summary: 'Check evidence without a network: its signature, its reports, and the chain back to the first drill.',
+    examples: ['runbook-bot drill verify drill-evidence/drill-20261121T060000Z-redis-1f3a9c.json', 'runbook-bot drill verify bundle.json --public-key drill-key.pub.pem'],
+  },
+  {
+    name: 'drill reap',
+    runs: 'alone',
+    words: [],
+    options: { temp: { value: 'DIR', help: 'Where sandboxes worked. Default: the directory of the machine for temporary files.' } },
+    summary: 'Remove what killed drills have left: processes and folders. Each drill does it first as well.',
+    examples: ['runbook-bot drill reap'],
+  },
+];
