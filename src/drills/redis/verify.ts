@@ -3,13 +3,12 @@ import type { Manifest } from '#backups/manifest.ts';
 import type { RedisConnection } from '#backups/redis/connection.ts';
 import { lookAtRecords, type RecordsLook } from '#backups/redis/cordum-records.ts';
 import { countDataset, digestKey, OTHER_PREFIX, type PrefixCount, type SampledKey } from '#backups/redis/dataset.ts';
+import { addCounts, REQUIRED_KEYS } from '#backups/redis/facts.ts';
 import { isoTime } from '#kernel/clock.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
 import type { DrillContext } from '../context.ts';
 import type { Canary, RedisLive } from './drill-redis.ts';
 
-/** Without them Cordum does not start with its own configuration and policy. */
-export const REQUIRED_KEYS = ['cfg:system:default', 'cfg:system:policy'] as const;
 /** Of a prefix with fewer keys a share says nothing. */
 const FEW_KEYS = 20;
 /** A server keeps times of expiry to the millisecond; a manifest of an old one is computed from what was left. */
@@ -29,10 +28,7 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
   const records: RecordsLook[] = [];
   for (const connection of connections) {
     const counted = await countDataset(connection, { seed: '', choose: 0, signal: ctx.signal });
-    for (const { prefix, count, volatile } of counted.prefixes) {
-      const known = prefixes.get(prefix) ?? { prefix, count: 0, volatile: 0 };
-      prefixes.set(prefix, { prefix, count: known.count + count, volatile: known.volatile + volatile });
-    }
+    for (const one of counted.prefixes) prefixes.set(one.prefix, addCounts(prefixes.get(one.prefix), one));
     records.push(await lookAtRecords(connection, new Set(counted.prefixes.map(({ prefix }) => prefix)), ctx.signal));
   }
   const newestMs = Math.max(0, ...records.map((look) => look.newestMs ?? 0)) || undefined;
@@ -78,11 +74,16 @@ function againstLive(now: ReadonlyMap<string, PrefixCount>, live: RedisLive | un
   return wrong.length > 0 ? failed(name, `More than ${Math.round(tolerance * 100)} % apart: ${someOf(wrong)}.`) : passed(name, `Within ${Math.round(tolerance * 100)} % of the ${live.keys} live keys, prefix by prefix.`);
 }
 
-async function checkRequired({ connections }: Restored): Promise<Check> {
+async function checkRequired({ connections, manifest }: Restored): Promise<Check> {
   const missing: string[] = [];
+  const changed: string[] = [];
   for (const key of REQUIRED_KEYS) {
-    if ((await digestOf(connections, key)) === undefined) missing.push(key);
+    const is = await digestOf(connections, key);
+    const was = manifest?.redis?.required.find((one) => one.key === key);
+    if (is === undefined) missing.push(key);
+    else if (was !== undefined && was.sha256 !== is.sha256) changed.push(key);
   }
+  if (changed.length > 0) return failed('redis.keys.required', `Not as backed up: ${changed.join(', ')}.`);
   return missing.length > 0 ? failed('redis.keys.required', `Missing: ${missing.join(', ')}.`) : passed('redis.keys.required', `${REQUIRED_KEYS.join(' and ')} are there.`);
 }
 

@@ -60,6 +60,8 @@ function optionsOf({ host, port, username, password, tls }: DataAddress) {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password: password.reveal() }),
     ...(tls === undefined ? {} : { tls: { ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...(tls.cert === undefined ? {} : { cert: tls.cert }), ...(tls.key === undefined ? {} : { key: tls.key.reveal() }), ...(tls.serverName === undefined ? {} : { servername: tls.serverName }) } }),
+    // As the answers are read here: pairs in a row, not maps.
+    protocol: 2,
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
     commandTimeout: COMMAND_MS,
