@@ -34,4 +34,6 @@ export interface LiveFacts {
   readonly identity: readonly string[];
   /** `host:port` of every server that was asked, and that these named. */
   readonly addresses: readonly string[];
+  /** How many connections the reading has opened, and closed again. */
+  readonly connections?: { readonly opened: number; readonly closed: number };
 }

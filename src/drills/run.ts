@@ -27,6 +27,8 @@ export interface StoreDrill {
   readonly newestMs: number | undefined;
   /** Servers of the sandbox, with their versions and ids. */
   readonly servers: readonly { readonly id: string; readonly version: string; readonly address: string }[];
+  /** What was restored, with the digests of the bytes. */
+  readonly files?: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
 }
 
 export interface DrillRequest<Live extends LiveFacts> {
@@ -57,7 +59,7 @@ export interface DrillOutcome {
   readonly startedAt: string;
   readonly endedAt: string;
   readonly checks: readonly Check[];
-  readonly backup: { readonly set: string; readonly takenAt: string; readonly ageSeconds: number; readonly bytes: number; readonly files: readonly { readonly path: string; readonly bytes: number }[] } | null;
+  readonly backup: { readonly set: string; readonly takenAt: string; readonly ageSeconds: number; readonly bytes: number; readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string | null }[] } | null;
   /** From the newest restored record to the begin of the drill; null where no record says when it was written. */
   readonly rpoSeconds: number | null;
   readonly rtoSeconds: number;
@@ -101,7 +103,7 @@ export async function runDrill<Live extends LiveFacts>(request: DrillRequest<Liv
     startedAt: isoTime(startedMs),
     endedAt: isoTime(clock.now()),
     checks,
-    backup: set === undefined ? null : backupOf(set, store?.takenMs ?? set.namedMs, startedMs),
+    backup: set === undefined ? null : backupOf(set, store, startedMs),
     rpoSeconds: rpoMs === undefined ? null : Math.round(rpoMs / 1_000),
     rtoSeconds: Math.round(rtoMs / 100) / 10,
     phases,
@@ -166,12 +168,14 @@ function objectives(request: DrillRequest<LiveFacts>, measured: { readonly rpoMs
   return [rpo, rto];
 }
 
-function backupOf(set: BackupSet, takenMs: number, startedMs: number): NonNullable<DrillOutcome['backup']> {
+function backupOf(set: BackupSet, store: StoreDrill | undefined, startedMs: number): NonNullable<DrillOutcome['backup']> {
+  // A drill that broke off has no claim but that of the name.
+  const takenMs = store === undefined || store.takenMs === 0 ? set.namedMs : store.takenMs;
   return {
     set: `${set.store}-${set.stamp}`,
     takenAt: isoTime(takenMs),
     ageSeconds: Math.max(0, Math.round((startedMs - takenMs) / 1_000)),
     bytes: set.bytes,
-    files: set.files.map(({ path, bytes }) => ({ path, bytes })),
+    files: set.files.map(({ path, bytes }) => ({ path, bytes, sha256: store?.files?.find((file) => file.path === path)?.sha256 ?? null })),
   };
 }

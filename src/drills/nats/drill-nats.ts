@@ -10,7 +10,7 @@ import type { JsonObject } from '#kernel/json.ts';
 import { checkAge, type Claim } from '../age.ts';
 import { failed, passed, skipped, someOf, type Check } from '../check.ts';
 import type { DrillContext, LiveFacts } from '../context.ts';
-import { fetchFiles } from '../fetch.ts';
+import { fetchFiles, type Fetched } from '../fetch.ts';
 import { checkFiles, checkManifest } from '../files.ts';
 import { checkIsolation } from '../isolation.ts';
 import type { StoreDrill } from '../run.ts';
@@ -23,6 +23,8 @@ export const REQUIRED_STREAMS = ['CORDUM_SYS', 'CORDUM_JOBS'] as const;
 const V2_SINCE = [2, 15] as const;
 
 export interface NatsLive extends LiveFacts {
+  /** Its name; empty for a server that is none. */
+  readonly cluster: string;
   readonly streams: readonly { readonly name: string; readonly messages: number; readonly lastSeq: number }[];
 }
 
@@ -42,13 +44,15 @@ export async function drillNats(drill: NatsDrill, ctx: DrillContext): Promise<St
   const manifest = typeof set.manifest === 'object' && 'version' in set.manifest ? set.manifest : undefined;
   const checks: Check[] = [...checkManifest('nats', set)];
   const claims: readonly Claim[] = [{ of: 'name', atMs: set.namedMs }, ...(manifest === undefined ? [] : [{ of: 'manifest' as const, atMs: Date.parse(manifest.takenAt) }]), ...set.files.map(({ modifiedMs }) => ({ of: 'mtime' as const, atMs: modifiedMs }))];
-  const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: Math.min(...claims.map(({ atMs }) => atMs)), newestMs: undefined, servers: [], ...more });
+  let copies: readonly Fetched[] = [];
+  const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: Math.min(...claims.map(({ atMs }) => atMs)), newestMs: undefined, servers: [], files: copies.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })), ...more });
 
   const fetched = await ctx.during('fetch', `copying ${set.files.length} file(s) of nats-${set.stamp}`, () => fetchFiles(drill.directory, set.files, ctx.sandbox.directory, ctx.signal));
   if (!fetched.ok) {
     checks.push(failed('nats.files.readable', fetched.failure.message));
     return end();
   }
+  copies = fetched.value;
   checks.push(...checkFiles('nats', fetched.value, manifest), ...checkAge('nats', claims, { nowMs: ctx.clock.now(), maxAgeMs: ctx.limits.maxAgeMs }));
   const backups = await readStreamBackups(fetched.value);
   checks.push(checkStreams(backups, manifest));

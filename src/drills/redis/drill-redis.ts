@@ -37,13 +37,15 @@ export async function drillRedis(drill: RedisDrill, ctx: DrillContext): Promise<
   const { set, live } = drill;
   const manifest = typeof set.manifest === 'object' && 'version' in set.manifest ? set.manifest : undefined;
   const checks: Check[] = [...checkManifest('redis', set)];
-  const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: set.namedMs, newestMs: undefined, servers: [], ...more });
+  let copies: readonly Fetched[] = [];
+  const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: set.namedMs, newestMs: undefined, servers: [], files: copies.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })), ...more });
 
   const fetched = await ctx.during('fetch', `copying ${set.files.length} file(s) of redis-${set.stamp}`, () => fetchFiles(drill.directory, set.files, ctx.sandbox.directory, ctx.signal));
   if (!fetched.ok) {
     checks.push(failed('redis.files.readable', fetched.failure.message));
     return end();
   }
+  copies = fetched.value;
   checks.push(...checkFiles('redis', fetched.value, manifest), ...checkShards(fetched.value, manifest));
   const files = await ctx.during('fetch', 'checking the RDB files', () => checkRdbFiles(fetched.value, manifest, ctx));
   checks.push(...files.checks);
