@@ -3,10 +3,12 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import { MANIFEST_MAX_BYTES, readManifest, type Manifest } from './manifest.ts';
-import { readName, STORES, timeOfStamp, type Store } from './names.ts';
+import { readName, stampOf, STORES, timeOfStamp, type Store } from './names.ts';
 
 /** A directory with more entries than this is not one of backups. */
 const ENTRIES_MAX = 100_000;
+/** As the seeds' procedure names them; they carry no time, so that of the file is taken. */
+const SEED_CONFIG_FILES: ReadonlySet<string> = new Set(['config-backup.json', 'policies-backup.rdb']);
 /** Archives of one NATS set. */
 const STREAMS_MAX = 1_000;
 
@@ -56,7 +58,13 @@ export async function readInventory(directory: string): Promise<Result<Inventory
     found.set(key, set);
     return set;
   };
+  const seeds: BackupFile[] = [];
   for (const name of names.toSorted()) {
+    if (SEED_CONFIG_FILES.has(name)) {
+      const file = await fileOf(directory, name);
+      if (file !== undefined) seeds.push(file);
+      continue;
+    }
     const read = readName(name);
     if (read === undefined) strangers.push(name);
     else if (read.kind === 'manifest') setOf(read.store, read.stamp).manifest = await manifestOf(join(directory, name));
@@ -66,6 +74,7 @@ export async function readInventory(directory: string): Promise<Result<Inventory
       if (file !== undefined) setOf(read.kind, read.stamp).files.push(read.kind === 'redis' && read.node !== null ? { ...file, node: read.node } : file);
     }
   }
+  if (seeds.length > 0) setOf('config', stampOf(Math.min(...seeds.map(({ modifiedMs }) => modifiedMs)))).files.push(...seeds);
   const sets = [...found.values()].map((set): BackupSet => ({ ...set, namedMs: timeOfStamp(set.stamp) ?? 0, bytes: set.files.reduce((sum, file) => sum + file.bytes, 0) }));
   return succeed({ directory, strangers, sets: sets.toSorted((a, b) => STORES.indexOf(a.store) - STORES.indexOf(b.store) || b.namedMs - a.namedMs) });
 }

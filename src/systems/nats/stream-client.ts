@@ -73,7 +73,7 @@ function clientOf(nc: NatsConnection, jsm: JetStreamManager, options: StreamClie
     try {
       const info = await jsm.streams.info(stream);
       const consumers: StreamState['consumers'][number][] = [];
-      for await (const consumer of jsm.consumers.list(stream)) consumers.push({ name: consumer.name, delivering: consumer.push_bound === true });
+      for await (const consumer of jsm.consumers.list(stream)) consumers.push({ name: consumer.name, delivering: Boolean(consumer.push_bound) });
       const newest = info.state.messages === 0 ? 0 : Date.parse(info.state.last_ts);
       return succeed({ messages: info.state.messages, bytes: info.state.bytes, firstSeq: info.state.first_seq, lastSeq: info.state.last_seq, deleted: info.state.num_deleted ?? 0, newestMs: Number.isNaN(newest) ? 0 : newest, consumers });
     } catch (error) {

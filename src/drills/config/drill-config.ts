@@ -1,0 +1,143 @@
+/** The drill of Cordum's configuration and policy: every key restored as Redis dumped it, and read as Cordum reads it. */
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BackupSet } from '#backups/inventory.ts';
+import type { Manifest } from '#backups/manifest.ts';
+import type { RedisConnection } from '#backups/redis/connection.ts';
+import { REQUIRED_KEYS } from '#backups/redis/facts.ts';
+import { checkAge, type Claim } from '../age.ts';
+import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
+import type { DrillContext, LiveFacts } from '../context.ts';
+import { fetchFiles } from '../fetch.ts';
+import { checkFiles, checkManifest } from '../files.ts';
+import { checkIsolation } from '../isolation.ts';
+import type { StoreDrill } from '../run.ts';
+import { faultsOf } from './documents.ts';
+import { readConfig, type ConfigKey } from './read-config.ts';
+
+/** An RDB without a record: a server that is to be filled key by key starts from it. */
+const EMPTY_RDB = Buffer.concat([Buffer.from('REDIS0009', 'latin1'), Buffer.from([0xff]), Buffer.alloc(8)]);
+
+export interface ConfigDrill {
+  readonly directory: string;
+  readonly set: BackupSet;
+  readonly live: LiveFacts | undefined;
+}
+
+export async function drillConfig({ directory, set, live }: ConfigDrill, ctx: DrillContext): Promise<StoreDrill> {
+  const manifest = typeof set.manifest === 'object' && 'version' in set.manifest ? set.manifest : undefined;
+  const checks: Check[] = [...checkManifest('config', set)];
+  const claims: Claim[] = [{ of: 'name', atMs: set.namedMs }, ...(manifest === undefined ? [] : [{ of: 'manifest' as const, atMs: Date.parse(manifest.takenAt) }]), ...set.files.map(({ modifiedMs }) => ({ of: 'mtime' as const, atMs: modifiedMs }))];
+  const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: Math.min(...claims.map(({ atMs }) => atMs)), newestMs: undefined, servers: [], ...more });
+  const fetched = await ctx.during('fetch', `copying ${set.files.length} file(s) of config-${set.stamp}`, () => fetchFiles(directory, set.files, ctx.sandbox.directory, ctx.signal));
+  if (!fetched.ok) {
+    checks.push(failed('config.files.readable', fetched.failure.message));
+    return end();
+  }
+  checks.push(...checkFiles('config', fetched.value, manifest));
+  const read = await readConfig(fetched.value);
+  if (read.ok && read.takenMs !== undefined) claims.push({ of: 'header', atMs: read.takenMs });
+  checks.push(...checkAge('config', claims, { nowMs: ctx.clock.now(), maxAgeMs: ctx.limits.maxAgeMs }));
+  checks.push(read.ok ? passed('config.file.readable', `${read.keys.length} key(s).`) : failed('config.file.readable', `${read.because}.`));
+  if (!read.ok) return end();
+  checks.push(...checkComplete(read.keys, manifest));
+
+  const empty = join(ctx.sandbox.directory, 'empty.rdb');
+  await writeFile(empty, EMPTY_RDB, { mode: 0o600 });
+  const started = await ctx.during('restore', 'starting an empty Redis', () => ctx.sandbox.loadRedis([{ file: empty }], ctx.signal));
+  const [server] = started.ok ? started.value : [];
+  if (!started.ok || server === undefined) {
+    checks.push(failed('config.restore.loads', started.ok ? 'No Redis was started.' : started.failure.message));
+    return end();
+  }
+  const servers = [{ id: server.runId, version: server.version, address: `${server.host}:${server.port}` }];
+  const isolation = checkIsolation('config', { ids: [server.runId], addresses: servers.map(({ address }) => address) }, live);
+  checks.push(isolation);
+  if (isolation.status === 'failed') return end({ servers });
+  const opened = await ctx.connect(server);
+  if (!opened.ok) {
+    checks.push(failed('config.restore.loads', opened.failure.message));
+    return end({ servers });
+  }
+  try {
+    const restored = await ctx.during('restore', `restoring ${read.keys.length} key(s)`, () => restoreKeys(opened.value, read.keys));
+    checks.push(...restored.checks);
+    const verified = await ctx.during('verify', 'reading the documents', () => verifyKeys(opened.value, restored.keys, manifest));
+    checks.push(...verified.checks);
+    return end({ servers, newestMs: verified.newestMs });
+  } finally {
+    await opened.value.close();
+  }
+}
+
+function checkComplete(keys: readonly ConfigKey[], manifest: Manifest | undefined): readonly Check[] {
+  const there = new Set(keys.map(({ key }) => key));
+  const missing = REQUIRED_KEYS.filter((key) => !there.has(key));
+  const lost = (manifest?.config?.keys ?? []).filter(({ key }) => !there.has(key)).map(({ key }) => key);
+  if (manifest !== undefined && !manifest.complete) return [failed('config.keys.required', `The backup itself says that it is not complete: ${manifest.missing.join(', ')}.`)];
+  if (missing.length > 0) return [failed('config.keys.required', `Missing: ${missing.join(', ')}.`)];
+  return [lost.length > 0 ? failed('config.keys.required', `The manifest names ${someOf(lost)}, which are not there.`) : passed('config.keys.required', `${REQUIRED_KEYS.join(' and ')} are there.`)];
+}
+
+/** `redis-cli DUMP k > f` puts a newline behind the payload, and Redis then refuses it (reliability.md §C.4): told, and restored without. */
+async function restoreKeys(connection: RedisConnection, keys: readonly ConfigKey[]): Promise<{ readonly keys: readonly string[]; readonly checks: readonly Check[] }> {
+  const restored: string[] = [];
+  const refused: string[] = [];
+  const newlines: string[] = [];
+  const different: string[] = [];
+  for (const { key, value, dump } of keys) {
+    const said = dump === undefined ? await attempt(connection, 'SET', key, value ?? '') : await attempt(connection, 'RESTORE', key, 0, dump);
+    if (said === '') restored.push(key);
+    else if (dump?.at(-1) === 0x0a && /DUMP payload/i.test(said) && (await attempt(connection, 'RESTORE', key, 0, dump.subarray(0, -1))) === '') {
+      restored.push(key);
+      newlines.push(key);
+    } else refused.push(`${key}: ${said}`);
+    if (restored.at(-1) === key && dump !== undefined && value !== undefined && (await connection.call('GET', key)) !== value) different.push(key);
+  }
+  const checks: Check[] = [refused.length > 0 ? failed('config.restore.loads', `Redis refuses ${someOf(refused)}.`) : keys.length === 0 ? failed('config.restore.loads', 'There is nothing to restore.') : passed('config.restore.loads', `${restored.length} key(s) restored.`)];
+  if (newlines.length > 0) checks.push(warning('config.dump.newline', `A newline stands behind the payload of ${someOf(newlines)}, as redis-cli writes it into a file; Redis refuses it with the newline, and it was restored without.`));
+  if (different.length > 0) checks.push(failed('config.dump.value', `Dump and text differ: ${someOf(different)}.`));
+  return { keys: restored, checks };
+}
+
+async function attempt(connection: RedisConnection, command: string, ...args: readonly (string | number | Buffer)[]): Promise<string> {
+  try {
+    await connection.call(command, ...args);
+    return '';
+  } catch (error) {
+    return error instanceof Error ? error.message.replace(/^ERR /, '') : 'for no reason given';
+  }
+}
+
+async function verifyKeys(connection: RedisConnection, keys: readonly string[], manifest: Manifest | undefined): Promise<{ readonly checks: readonly Check[]; readonly newestMs: number | undefined }> {
+  const invalid: string[] = [];
+  const changed: string[] = [];
+  let newestMs = 0;
+  let documents = 0;
+  for (const key of keys) {
+    if ((await connection.call('TYPE', key)) !== 'string') continue;
+    const bytes = await connection.callBuffer('GET', key);
+    const text = Buffer.isBuffer(bytes) ? bytes.toString('utf8') : '';
+    const noted = manifest?.config?.keys.find((one) => one.key === key);
+    if (noted?.type === 'string' && noted.sha256 !== createHash('sha256').update(text).digest('hex')) changed.push(key);
+    if (!key.startsWith('cfg:')) continue;
+    documents += 1;
+    const faults = faultsOf(key, text);
+    if (faults.length > 0) invalid.push(`${key}: ${faults.join(', ')}`);
+    newestMs = Math.max(newestMs, updatedMs(text));
+  }
+  return {
+    checks: [
+      invalid.length > 0 ? failed('config.documents.valid', `${someOf(invalid)}.`) : passed('config.documents.valid', `${documents} document(s) are what their keys say.`),
+      manifest?.config === undefined ? skipped('config.values.manifest', 'There is no manifest to compare with.') : changed.length > 0 ? failed('config.values.manifest', `Not as backed up: ${someOf(changed)}.`) : passed('config.values.manifest', `${keys.length} value(s) as when they were backed up.`),
+    ],
+    newestMs: newestMs === 0 ? undefined : newestMs,
+  };
+}
+
+function updatedMs(text: string): number {
+  const at = /"updated_at"\s*:\s*"([^"]{10,40})"/.exec(text)?.[1];
+  const ms = at === undefined ? Number.NaN : Date.parse(at);
+  return Number.isNaN(ms) ? 0 : ms;
+}
