@@ -70,6 +70,11 @@ export interface DrillOutcome {
   readonly teardown: Teardown | null;
   readonly reaped: readonly string[];
   readonly choice: Choice;
+  readonly directory: string;
+  readonly limits: DrillRequest<LiveFacts>['limits'];
+  /** Where it was restored; null when no sandbox was made. */
+  readonly sandbox: { readonly kind: string; readonly id: string; readonly addresses: readonly string[] } | null;
+  readonly newestRecordAt: string | null;
 }
 
 export async function runDrill<Live extends LiveFacts>(request: DrillRequest<Live>, parts: DrillParts): Promise<DrillOutcome> {
@@ -113,6 +118,10 @@ export async function runDrill<Live extends LiveFacts>(request: DrillRequest<Liv
     teardown: teardown ?? null,
     reaped: outcome.reaped,
     choice: request.choice,
+    directory: request.directory,
+    limits: request.limits,
+    sandbox: outcome.sandbox ?? null,
+    newestRecordAt: newestMs === undefined ? null : isoTime(newestMs),
   };
 }
 
@@ -121,6 +130,7 @@ interface Attempt<Live> {
   readonly live?: Live;
   readonly store?: StoreDrill;
   readonly teardown?: Teardown;
+  readonly sandbox?: NonNullable<DrillOutcome['sandbox']>;
   readonly reaped: readonly string[];
 }
 
@@ -138,17 +148,18 @@ async function attempt<Live extends LiveFacts>(request: DrillRequest<Live>, part
   const inventory = await during('detect', `looking for backups in ${request.directory}`, () => readInventory(request.directory));
   if (!inventory.ok) return { ...none(checks, failed(`${request.store}.backup.found`, inventory.failure.message)), ...withLive };
   const set = chooseSet(inventory.value, request.store, request.choice, clock.now());
-  if (set === undefined) return { ...none(checks, failed(`${request.store}.backup.found`, `There is no backup of ${request.store} in ${request.directory}${request.choice.kind === 'random' ? ' within the window' : ''}.`)), ...withLive };
-  checks.push(passed(`${request.store}.backup.found`, `${request.store}-${set.stamp}, ${request.choice.kind === 'random' ? `chosen by the seed ${request.choice.seed}` : 'the newest'}, ${set.files.length} file(s).`));
+  if (set === undefined) return { ...none(checks, failed(`${request.store}.backup.found`, `There is no backup of ${request.store} in ${request.directory}${request.choice.kind === 'random' ? ' within the window' : request.choice.kind === 'named' ? ` of ${request.choice.stamp}` : ''}.`)), ...withLive };
+  checks.push(passed(`${request.store}.backup.found`, `${request.store}-${set.stamp}, ${request.choice.kind === 'random' ? `chosen by the seed ${request.choice.seed}` : request.choice.kind === 'named' ? 'as asked' : 'the newest'}, ${set.files.length} file(s).`));
   const { sandbox, reaped } = await parts.createSandbox();
   const folders = reaped.map(({ folder }) => folder);
+  const place = () => ({ kind: sandbox.kind, id: sandbox.id, addresses: [...sandbox.addresses()] });
   try {
     const store = await request.drill(set, live, { clock, signal, sandbox, limits: request.limits, redisCheckRdb: parts.redisCheckRdb, connect: parts.connect, during });
     checks.push(...store.checks);
-    return { set, ...withLive, store, teardown: await during('teardown', 'removing the sandbox', () => sandbox.teardown()), reaped: folders };
+    return { set, ...withLive, store, sandbox: place(), teardown: await during('teardown', 'removing the sandbox', () => sandbox.teardown()), reaped: folders };
   } catch (error) {
     checks.push(failed(`${request.store}.drill.completes`, `The drill broke off: ${error instanceof Error ? error.message : 'for no reason given'}`));
-    return { set, ...withLive, teardown: await during('teardown', 'removing the sandbox', () => sandbox.teardown()), reaped: folders };
+    return { set, ...withLive, sandbox: place(), teardown: await during('teardown', 'removing the sandbox', () => sandbox.teardown()), reaped: folders };
   }
 }
 

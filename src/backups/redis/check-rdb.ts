@@ -1,5 +1,6 @@
 /** Runs `redis-check-rdb`, which parses every record and compares the checksum. */
 import { spawn } from 'node:child_process';
+import { dirname, resolve as absolute } from 'node:path';
 
 const OUTPUT_KEPT = 16_000;
 
@@ -16,7 +17,8 @@ export interface CheckedRdb {
 export function checkRdb(command: string, file: string, signal?: AbortSignal): Promise<CheckedRdb> {
   return new Promise((resolve) => {
     let output = '';
-    const child = spawn(command, [file], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' }, ...(signal === undefined ? {} : { signal }) });
+    // It works beside the file: so whoever clears up a sandbox finds it when we are no more.
+    const child = spawn(command, [absolute(file)], { cwd: dirname(file), stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' }, ...(signal === undefined ? {} : { signal }) });
     const keep = (chunk: string): void => {
       output = (output + chunk).slice(-OUTPUT_KEPT);
     };

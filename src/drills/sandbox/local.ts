@@ -7,13 +7,15 @@ import { waitUntil, type Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import { startChild, type Child } from './child.ts';
 import { killIn, leaseFolder, processesIn, reapOrphans, type Reaped } from './lease.ts';
-import { startRedisNode } from './local-redis.ts';
+import { clusterPortOf, startRedisNode } from './local-redis.ts';
 import type { RedisToLoad, Sandbox, SandboxNats, SandboxRedis, Teardown } from './sandbox.ts';
 
 const READY_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 20;
 /** A cluster of more shards than this is not drilled on one machine. */
 const SHARDS_MAX = 100;
+/** Ports whose neighbour is taken are passed over, so many times. */
+const PORT_TRIES = 50;
 
 export interface LocalSandboxParts {
   /** Where folders are made: a disk with room for the backup. */
@@ -28,12 +30,13 @@ export interface LocalSandboxParts {
 
 export async function createLocalSandbox(parts: LocalSandboxParts): Promise<{ readonly sandbox: Sandbox; readonly reaped: readonly Reaped[] }> {
   const { parent, clock } = parts;
-  const reaped = await reapOrphans(parent, clock.now());
-  const directory = await leaseFolder(parent, clock.now());
+  const reaped = await reapOrphans(parent, clock);
+  const directory = await leaseFolder(parent);
   return { sandbox: sandboxIn(directory, parts), reaped };
 }
 
 function sandboxIn(directory: string, parts: LocalSandboxParts): Sandbox {
+  const { clock } = parts;
   const children: Child[] = [];
   const addresses: string[] = [];
   const password = randomBytes(24).toString('hex');
@@ -52,7 +55,7 @@ function sandboxIn(directory: string, parts: LocalSandboxParts): Sandbox {
       if (parts.natsServer === undefined) return fail('notFound', 'There is no nats-server on PATH: install it (Debian: nats-server) to drill NATS here.');
       return startNats({ directory, token: password, children, addresses, parts, command: parts.natsServer, signal });
     },
-    teardown: () => (ended ??= teardown(directory, children)),
+    teardown: () => (ended ??= teardown(directory, children, clock)),
   };
 }
 
@@ -106,11 +109,11 @@ async function startNats({ directory, token, children, addresses, parts, command
   return named.ok ? succeed({ ...at, ...named.value }) : named;
 }
 
-async function teardown(directory: string, children: readonly Child[]): Promise<Teardown> {
+async function teardown(directory: string, children: readonly Child[], clock: Clock): Promise<Teardown> {
   const left: string[] = [];
   await Promise.all(children.map((child) => child.kill()));
   // Also what was started and not yet known when a drill broke off.
-  await killIn(directory);
+  await killIn(directory, clock);
   const still = await processesIn(directory);
   if (still.length > 0) left.push(`processes ${still.join(', ')} do not end`);
   try {
@@ -132,13 +135,29 @@ async function isGone(directory: string): Promise<boolean> {
 
 /** Ports that nobody listens on now, and whose cluster port (10,000 up or down) is free as well. */
 async function freePorts(count: number): Promise<number[]> {
-  const held = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  const ports = held.map(({ port }) => port);
-  await Promise.all(held.map(({ close }) => close()));
+  const held: Listening[] = [];
+  const ports: number[] = [];
+  try {
+    for (let tries = 0; ports.length < count && tries < count + PORT_TRIES; tries += 1) {
+      const port = await listen(0);
+      held.push(port);
+      const bus = await listen(clusterPortOf(port.port)).catch(() => undefined);
+      if (bus === undefined) continue;
+      held.push(bus);
+      ports.push(port.port);
+    }
+  } finally {
+    await Promise.all(held.map(({ close }) => close()));
+  }
   return ports;
 }
 
-function listen(port: number): Promise<{ readonly port: number; close(): Promise<void> }> {
+interface Listening {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+function listen(port: number): Promise<Listening> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
