@@ -7,6 +7,7 @@ import { stampOf, type Store } from '#backups/names.ts';
 import type { RedisConnection } from '#backups/redis/connection.ts';
 import { findProgram } from '#config/programs.ts';
 import type { Choice } from '#drills/choose.ts';
+import { drillConfig } from '#drills/config/drill-config.ts';
 import type { Phase } from '#drills/context.ts';
 import type { LiveAddress } from '#drills/live-address.ts';
 import { drillNats } from '#drills/nats/drill-nats.ts';
@@ -74,8 +75,9 @@ export async function performDrill(id: string, toDo: DrillToDo, run: DrillRun): 
   return runDrill(
     {
       ...common,
+      // Configuration lives in the same Redis.
       ...(live === undefined ? {} : { readLive: (signal: AbortSignal) => readRedis(live, signal) }),
-      drill: (set, facts, ctx) => drillRedis({ directory, set, live: facts, canary }, ctx),
+      drill: (set, facts, ctx) => (store === 'config' ? drillConfig({ directory, set, live: facts }, ctx) : drillRedis({ directory, set, live: facts, canary }, ctx)),
     },
     parts,
   );

@@ -9,7 +9,7 @@ import { REQUIRED_KEYS } from '#backups/redis/facts.ts';
 import { checkAge, type Claim } from '../age.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
 import type { DrillContext, LiveFacts } from '../context.ts';
-import { fetchFiles } from '../fetch.ts';
+import { fetchFiles, type Fetched } from '../fetch.ts';
 import { checkFiles, checkManifest } from '../files.ts';
 import { checkIsolation } from '../isolation.ts';
 import type { StoreDrill } from '../run.ts';
@@ -29,12 +29,14 @@ export async function drillConfig({ directory, set, live }: ConfigDrill, ctx: Dr
   const manifest = typeof set.manifest === 'object' && 'version' in set.manifest ? set.manifest : undefined;
   const checks: Check[] = [...checkManifest('config', set)];
   const claims: Claim[] = [{ of: 'name', atMs: set.namedMs }, ...(manifest === undefined ? [] : [{ of: 'manifest' as const, atMs: Date.parse(manifest.takenAt) }]), ...set.files.map(({ modifiedMs }) => ({ of: 'mtime' as const, atMs: modifiedMs }))];
-  const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: Math.min(...claims.map(({ atMs }) => atMs)), newestMs: undefined, servers: [], ...more });
+  let copies: readonly Fetched[] = [];
+  const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: Math.min(...claims.map(({ atMs }) => atMs)), newestMs: undefined, servers: [], files: copies.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })), ...more });
   const fetched = await ctx.during('fetch', `copying ${set.files.length} file(s) of config-${set.stamp}`, () => fetchFiles(directory, set.files, ctx.sandbox.directory, ctx.signal));
   if (!fetched.ok) {
     checks.push(failed('config.files.readable', fetched.failure.message));
     return end();
   }
+  copies = fetched.value;
   checks.push(...checkFiles('config', fetched.value, manifest));
   const read = await readConfig(fetched.value);
   if (read.ok && read.takenMs !== undefined) claims.push({ of: 'header', atMs: read.takenMs });
