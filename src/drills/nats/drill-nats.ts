@@ -8,7 +8,7 @@ import type { BackupSet } from '#backups/inventory.ts';
 import type { Manifest } from '#backups/manifest.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { checkAge, type Claim } from '../age.ts';
-import { failed, passed, skipped, someOf, type Check } from '../check.ts';
+import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
 import type { DrillContext, LiveFacts } from '../context.ts';
 import { fetchFiles, type Fetched } from '../fetch.ts';
 import { checkFiles, checkManifest } from '../files.ts';
@@ -19,6 +19,7 @@ import type { NatsSandboxClient, RestoredStream } from './client.ts';
 
 /** What Cordum keeps in JetStream; a backup without one of them is not of Cordum. */
 export const REQUIRED_STREAMS = ['CORDUM_SYS', 'CORDUM_JOBS'] as const;
+const CORDUM_PREFIX = 'CORDUM_';
 /** The first server that reads `NATSARC1`. */
 const V2_SINCE = [2, 15] as const;
 
@@ -55,7 +56,7 @@ export async function drillNats(drill: NatsDrill, ctx: DrillContext): Promise<St
   copies = fetched.value;
   checks.push(...checkFiles('nats', fetched.value, manifest), ...checkAge('nats', claims, { nowMs: ctx.clock.now(), maxAgeMs: ctx.limits.maxAgeMs }));
   const backups = await readStreamBackups(fetched.value);
-  checks.push(checkStreams(backups, manifest));
+  checks.push(checkStreams(backups, manifest), checkLive(backups, live));
   const looked = await ctx.during('fetch', 'reading the archives', () => Promise.all(backups.map(async (backup): Promise<Looked> => ({ ...backup, seen: backup.archive === undefined ? undefined : await lookInto(backup.archive) }))));
   for (const backup of looked) checks.push(...checkArchive(backup, manifest));
 
@@ -97,6 +98,14 @@ function checkStreams(backups: readonly StreamBackup[], manifest: Manifest | und
   const missing = [...new Set([...REQUIRED_STREAMS, ...wanted])].filter((stream) => !there.has(stream));
   if (manifest !== undefined && !manifest.complete) return failed(name, `The backup itself says that it is not complete: ${manifest.missing.join(', ')}.`);
   return missing.length > 0 ? failed(name, `Missing: ${someOf(missing)}.`) : passed(name, `${[...there].join(', ')}.`);
+}
+
+/** A stream that lives and is in no backup is lost with its disk. It may have been made after the backup, so a person must look. */
+function checkLive(backups: readonly StreamBackup[], live: NatsLive | undefined): Check {
+  const name = 'nats.streams.live';
+  if (live === undefined) return skipped(name, 'No live NATS was given to compare with.');
+  const lost = live.streams.map((stream) => stream.name).filter((stream) => stream.startsWith(CORDUM_PREFIX) && !backups.some((backup) => backup.stream === stream));
+  return lost.length > 0 ? warning(name, `Live, and not in the backup: ${someOf(lost)}.`) : passed(name, `Every live stream of Cordum is in the backup; ${live.streams.length} stream(s) live.`);
 }
 
 /** What can be seen without a server. */
