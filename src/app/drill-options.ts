@@ -1,6 +1,5 @@
 /** What stands on the command line of `drill run`, read and checked: a drill to do, or one sentence about what is wrong with it. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { tmpdir } from 'node:os';
 import type { Store } from '#backups/names.ts';
@@ -8,16 +7,14 @@ import { STORES, timeOfStamp } from '#backups/names.ts';
 import type { Choice } from '#drills/choose.ts';
 import type { Canary } from '#drills/redis/drill-redis.ts';
 import { formatDuration, parseDuration } from '#kernel/duration.ts';
-import { Secret } from '#kernel/secret.ts';
-import type { TlsMaterial } from '#kernel/tls.ts';
 import type { Given } from './commands.ts';
-import type { DrillToDo, LiveSystem } from './drill-parts.ts';
+import type { DrillToDo } from './drill-parts.ts';
+import { Misuse, readServer } from './live-options.ts';
+import type { LiveSystem } from './live-system.ts';
 
 const HOUR_MS = 60 * 60_000;
 /** The objectives of Cordum's own runbooks: backups every hour, none older than two. */
 const DEFAULTS = { maxAgeMs: 2 * HOUR_MS, rpoMs: HOUR_MS, rtoMs: 15 * 60_000, windowMs: 7 * 24 * HOUR_MS, tolerance: 0.5 } as const;
-const SCHEMES: Readonly<Record<Store, readonly string[]>> = { redis: ['redis', 'rediss'], nats: ['nats', 'tls'], config: ['redis', 'rediss'] };
-const FILE_MAX_BYTES = 1024 * 1024;
 
 export interface DrillCommand {
   readonly toDo: DrillToDo;
@@ -27,9 +24,6 @@ export interface DrillCommand {
   readonly outWasGiven: boolean;
   readonly key: string;
 }
-
-/** A mistake of who typed the command. */
-export class Misuse extends Error {}
 
 export function readDrillCommand({ words, options, switches }: Given): DrillCommand {
   const store = STORES.find((one) => one === words['STORE']);
@@ -92,47 +86,10 @@ function readChoice(options: Options, switches: ReadonlySet<string>): Choice {
 
 function readLive(store: Store, options: Options): LiveSystem | undefined {
   const { live } = options;
-  if (live === undefined) {
-    const needless = ['username', 'password-file', 'ca', 'cert', 'cert-key'].find((name) => options[name] !== undefined);
-    if (needless !== undefined) throw new Misuse(`--${needless} is about the live system: say which with --live.`);
-    return undefined;
-  }
-  const schemes = SCHEMES[store];
-  const scheme = /^([a-z]+):\/\/./.exec(live)?.[1] ?? '';
-  // The URL itself may hold a password, so it is not repeated.
-  if (!schemes.includes(scheme) || live.split(',').some((part) => !URL.canParse(part.includes('://') ? part : `${scheme}://${part}`))) throw new Misuse(`--live must be ${schemes.map((one) => `${one}://host:port`).join(' or ')} for ${store}.`);
-  const password = textOf(options, 'password-file');
-  const tls = readTls(options);
-  const speaksTls = scheme === 'rediss' || live.includes('tls://');
-  if (tls !== undefined && !speaksTls) throw new Misuse(`--ca, --cert and --cert-key go with ${store === 'nats' ? 'tls' : 'rediss'}://.`);
-  return {
-    url: new Secret(live),
-    ...(options['username'] === undefined ? {} : { username: options['username'] }),
-    ...(password === undefined ? {} : { password: new Secret(password.replace(/\r?\n$/, '')) }),
-    ...(speaksTls ? { tls: tls ?? {} } : {}),
-  };
-}
-
-function readTls(options: Options): TlsMaterial | undefined {
-  const ca = textOf(options, 'ca');
-  const cert = textOf(options, 'cert');
-  const key = textOf(options, 'cert-key');
-  if ((cert === undefined) !== (key === undefined)) throw new Misuse('--cert and --cert-key go together.');
-  if (ca === undefined && cert === undefined) return undefined;
-  return { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key: new Secret(key) }) };
-}
-
-function textOf(options: Options, name: string): string | undefined {
-  const path = options[name];
-  if (path === undefined) return undefined;
-  try {
-    const text = readFileSync(path, 'utf8');
-    if (text.length > FILE_MAX_BYTES) throw new Misuse(`--${name}: ${path} is too large.`);
-    return text;
-  } catch (error) {
-    if (error instanceof Misuse) throw error;
-    throw new Misuse(`--${name}: ${path} cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'for no reason given'}).`);
-  }
+  if (live !== undefined) return readServer(store, { flag: 'live', url: live }, options);
+  const needless = ['username', 'password-file', 'ca', 'cert', 'cert-key'].find((name) => options[name] !== undefined);
+  if (needless !== undefined) throw new Misuse(`--${needless} is about the live system: say which with --live.`);
+  return undefined;
 }
 
 function readCanary(store: Store, options: Options): Canary | undefined {

@@ -1,15 +1,12 @@
 /** A drill put together: the sandbox of this machine, the readers of the live system, the protocols. */
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
 import { addToContent } from '#backups/archive/natsarc.ts';
 import { stampOf, type Store } from '#backups/names.ts';
-import type { RedisConnection } from '#backups/redis/connection.ts';
 import { findProgram } from '#config/programs.ts';
 import type { Choice } from '#drills/choose.ts';
 import { drillConfig } from '#drills/config/drill-config.ts';
 import type { Phase } from '#drills/context.ts';
-import type { LiveAddress } from '#drills/live-address.ts';
 import { drillNats } from '#drills/nats/drill-nats.ts';
 import { readNatsLive } from '#drills/nats/live.ts';
 import { drillRedis, type Canary } from '#drills/redis/drill-redis.ts';
@@ -17,24 +14,14 @@ import { readRedisLive } from '#drills/redis/live.ts';
 import { runDrill, type DrillOutcome, type DrillParts, type DrillRequest } from '#drills/run.ts';
 import { createLocalSandbox, type LocalSandboxParts } from '#drills/sandbox/local.ts';
 import type { Clock } from '#kernel/clock.ts';
-import { succeed, type Result } from '#kernel/failure.ts';
+import { succeed } from '#kernel/failure.ts';
 import { Secret } from '#kernel/secret.ts';
-import type { TlsMaterial } from '#kernel/tls.ts';
-import { readAddresses } from '#systems/nats/address.ts';
 import { greet } from '#systems/nats/greeting.ts';
-import { openStreamClient, type StreamClientOptions } from '#systems/nats/stream-client.ts';
+import { openStreamClient } from '#systems/nats/stream-client.ts';
 import { openDataConnection } from '#systems/redis/data-connection.ts';
+import { natsOf, redisOf, type LiveSystem } from './live-system.ts';
 
 const GREET_MS = 5_000;
-const REDIS_PORT = 6379;
-
-export interface LiveSystem {
-  /** One address, or several with commas between them; may hold credentials. */
-  readonly url: Secret;
-  readonly username?: string;
-  readonly password?: Secret;
-  readonly tls?: TlsMaterial;
-}
 
 export interface DrillToDo {
   readonly store: Store;
@@ -129,32 +116,12 @@ async function openNats({ url, token }: { readonly url: string; readonly token: 
 }
 
 function readRedis(live: LiveSystem, signal: AbortSignal) {
-  const [first = '', ...others] = live.url.reveal().split(',');
-  const url = new URL(first);
-  const addresses = [url, ...others.map((text) => new URL(text.includes('://') ? text : `redis://${text}`))].map(({ hostname, port }): LiveAddress => ({ host: hostname.replace(/^\[|\]$/g, '') || '127.0.0.1', port: port === '' ? REDIS_PORT : Number(port) }));
-  const username = live.username ?? decoded(url.username);
-  const password = live.password ?? (url.password === '' ? undefined : new Secret(decoded(url.password)));
-  // A cluster of pods announces addresses that no certificate holds: they are known by the name that was given.
-  const name = addresses[0]?.host ?? '';
-  const tls = live.tls === undefined ? {} : { tls: { ...(isIP(name) === 0 ? { serverName: name } : {}), ...live.tls } };
-  const open = (at: LiveAddress): Promise<Result<RedisConnection>> => openDataConnection({ ...at, ...(username === '' ? {} : { username }), ...(password === undefined ? {} : { password }), ...tls });
+  const { addresses, open } = redisOf(live);
   return readRedisLive(addresses, { open, resolve }, signal);
 }
 
 function readNats(live: LiveSystem, clock: Clock, signal: AbortSignal) {
-  const addresses = readAddresses(live.url);
-  const [first] = addresses;
-  const username = live.username ?? first?.username;
-  const password = live.password ?? first?.password;
-  const { ca, cert, key } = live.tls ?? {};
-  const options: StreamClientOptions = {
-    servers: addresses.map(({ label, tls }) => `${tls ? 'tls' : 'nats'}://${label}`),
-    ...(username === undefined ? {} : { username, password: password?.reveal() ?? '' }),
-    // A password without a user is a token.
-    ...(username === undefined && (first?.token ?? live.password) !== undefined ? { token: (live.password ?? first?.token)?.reveal() ?? '' } : {}),
-    ...(live.tls === undefined ? {} : { tls: { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key: key.reveal() }) } }),
-    addToContent,
-  };
+  const { addresses, options } = natsOf(live);
   return readNatsLive(addresses, {
     async greet({ host, port }, stop) {
       const greeted = await greet({ host, port, label: `${host}:${port}`, tls: false }, { clock, timeoutMs: GREET_MS, signal: stop });
@@ -170,13 +137,5 @@ async function resolve(host: string): Promise<readonly string[]> {
     return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch {
     return [];
-  }
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }

@@ -12,8 +12,9 @@ import { systemClock } from '#kernel/clock.ts';
 import { formatDuration } from '#kernel/duration.ts';
 import type { Result } from '#kernel/failure.ts';
 import type { ExitCode, Given, LocalOptions } from './commands.ts';
-import { Misuse, readDrillCommand, type DrillCommand } from './drill-options.ts';
+import { readDrillCommand, type DrillCommand } from './drill-options.ts';
 import { newDrillId, performDrill } from './drill-parts.ts';
+import { Misuse } from './live-options.ts';
 import { osUser } from './os-user.ts';
 import { VERSION } from './version.ts';
 

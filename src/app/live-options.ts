@@ -1,0 +1,54 @@
+/** Which live system a command is about, and how to get into it: an URL and files, read and checked. */
+import { readFileSync } from 'node:fs';
+import type { Store } from '#backups/names.ts';
+import { Secret } from '#kernel/secret.ts';
+import type { TlsMaterial } from '#kernel/tls.ts';
+import type { Given } from './commands.ts';
+import type { LiveSystem } from './live-system.ts';
+
+const SCHEMES: Readonly<Record<Store, readonly string[]>> = { redis: ['redis', 'rediss'], nats: ['nats', 'tls'], config: ['redis', 'rediss'] };
+const FILE_MAX_BYTES = 1024 * 1024;
+
+/** A mistake of who typed the command. */
+export class Misuse extends Error {}
+
+type Options = Given['options'];
+
+export function readServer(store: Store, { flag, url }: { readonly flag: string; readonly url: string }, options: Options): LiveSystem {
+  const schemes = SCHEMES[store];
+  const scheme = /^([a-z]+):\/\/./.exec(url)?.[1] ?? '';
+  // The URL itself may hold a password, so it is not repeated.
+  if (!schemes.includes(scheme) || url.split(',').some((part) => !URL.canParse(part.includes('://') ? part : `${scheme}://${part}`))) throw new Misuse(`--${flag} must be ${schemes.map((one) => `${one}://host:port`).join(' or ')} for ${store}.`);
+  const password = textOf(options, 'password-file');
+  const tls = readTls(options);
+  const speaksTls = scheme === 'rediss' || url.includes('tls://');
+  if (tls !== undefined && !speaksTls) throw new Misuse(`--ca, --cert and --cert-key go with ${store === 'nats' ? 'tls' : 'rediss'}://.`);
+  return {
+    url: new Secret(url),
+    ...(options['username'] === undefined ? {} : { username: options['username'] }),
+    ...(password === undefined ? {} : { password: new Secret(password.replace(/\r?\n$/, '')) }),
+    ...(speaksTls ? { tls: tls ?? {} } : {}),
+  };
+}
+
+function readTls(options: Options): TlsMaterial | undefined {
+  const ca = textOf(options, 'ca');
+  const cert = textOf(options, 'cert');
+  const key = textOf(options, 'cert-key');
+  if ((cert === undefined) !== (key === undefined)) throw new Misuse('--cert and --cert-key go together.');
+  if (ca === undefined && cert === undefined) return undefined;
+  return { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key: new Secret(key) }) };
+}
+
+function textOf(options: Options, name: string): string | undefined {
+  const path = options[name];
+  if (path === undefined) return undefined;
+  try {
+    const text = readFileSync(path, 'utf8');
+    if (text.length > FILE_MAX_BYTES) throw new Misuse(`--${name}: ${path} is too large.`);
+    return text;
+  } catch (error) {
+    if (error instanceof Misuse) throw error;
+    throw new Misuse(`--${name}: ${path} cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'for no reason given'}).`);
+  }
+}
