@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import type { Store } from '#backups/names.ts';
 import { STORES, timeOfStamp } from '#backups/names.ts';
 import type { Choice } from '#drills/choose.ts';
-import type { Canary } from '#drills/redis/drill-redis.ts';
+import type { Canary } from '#drills/redis/facts.ts';
 import { formatDuration, parseDuration } from '#kernel/duration.ts';
 import type { Given } from './commands.ts';
 import type { DrillToDo } from './drill-parts.ts';

@@ -55,7 +55,7 @@ export async function verifyBundle(path: string, keys: readonly KeyObject[]): Pr
     if (link.bundle.sequence !== sequence - 1) checks.push(failed('chain.order', `${id} is number ${sequence}, and the one before it number ${link.bundle.sequence}.`));
     if (keys.length === 0 && link.bundle.key.keyId !== key.keyId) checks.push(failed('chain.key', `The key changes from ${link.bundle.key.keyId} (${previous.id}) to ${key.keyId} (${id}): if that was meant, give both with --public-key.`));
   }
-  if (!checks.some(({ name, status }) => name.startsWith('chain.') && status !== 'passed')) checks.push(passed('chain.whole', `${links} bundle(s), back to the first.`));
+  if (link.bundle !== undefined && !checks.some(({ name, status }) => name.startsWith('chain.') && status !== 'passed')) checks.push(passed('chain.whole', `${links} bundle(s), back to the first.`));
   return {
     status: checks.some(({ status }) => status === 'failed') ? 'invalid' : 'valid',
     bundle: path,

@@ -3,28 +3,17 @@ import type { BackupSet } from '#backups/inventory.ts';
 import type { Manifest } from '#backups/manifest.ts';
 import { formCluster } from '#backups/redis/cluster.ts';
 import type { RedisConnection } from '#backups/redis/connection.ts';
-import type { PrefixCount } from '#backups/redis/dataset.ts';
 import { failed, passed, skipped, type Check } from '../check.ts';
 import { checkAge, type Claim } from '../age.ts';
 import { checkFiles, checkManifest } from '../files.ts';
-import type { DrillContext, LiveFacts } from '../context.ts';
+import type { DrillContext } from '../context.ts';
 import { fetchFiles, type Fetched } from '../fetch.ts';
 import { checkIsolation } from '../isolation.ts';
 import type { StoreDrill } from '../run.ts';
 import type { SandboxRedis } from '../sandbox/sandbox.ts';
+import type { Canary, RedisLive } from './facts.ts';
 import { checkRdbFiles, type CheckedFile } from './rdb-checks.ts';
 import { verifyDataset } from './verify.ts';
-
-export interface RedisLive extends LiveFacts {
-  readonly keys: number;
-  readonly prefixes: readonly PrefixCount[];
-}
-
-/** A record that was written before the backup, and one written after it: the first must be there, the second must not. */
-export interface Canary {
-  readonly before: { readonly key: string; readonly value: string };
-  readonly after?: { readonly key: string };
-}
 
 export interface RedisDrill {
   readonly directory: string;

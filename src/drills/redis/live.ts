@@ -8,7 +8,7 @@ import { addCounts } from '#backups/redis/facts.ts';
 import { readTopology, type Topology } from '#backups/redis/topology.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import { withResolved, writeAddress, type LiveAddress, type Resolve } from '../live-address.ts';
-import type { RedisLive } from './drill-redis.ts';
+import type { RedisLive } from './facts.ts';
 
 /** Keys of one turn of SCAN, where scripts are forbidden. */
 const SCAN_COUNT = 500;

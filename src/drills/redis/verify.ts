@@ -7,7 +7,7 @@ import { addCounts, REQUIRED_KEYS } from '#backups/redis/facts.ts';
 import { isoTime } from '#kernel/clock.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
 import type { DrillContext } from '../context.ts';
-import type { Canary, RedisLive } from './drill-redis.ts';
+import type { Canary, RedisLive } from './facts.ts';
 
 /** Of a prefix with fewer keys a share says nothing. */
 const FEW_KEYS = 20;

@@ -187,7 +187,7 @@ describe('the chain', () => {
   it('stays one chain when drills end at the same moment', async () => {
     const directory = folder();
     const written = await Promise.all([1, 2, 3, 4, 5].map((n) => write(directory, n)));
-    expect(written.map(({ sequence }) => sequence).toSorted()).toEqual([1, 2, 3, 4, 5]);
+    expect(new Set(written.map(({ sequence }) => sequence))).toEqual(new Set([1, 2, 3, 4, 5]));
     const last = written.find(({ sequence }) => sequence === 5);
     expect(await verifyBundle(last?.bundle ?? '', [])).toMatchObject({ status: 'valid', links: 5 });
     expect(readdirSync(directory).filter((name) => name.endsWith('.half') || name.endsWith('.lock'))).toEqual([]);
