@@ -78,10 +78,14 @@ describe('policy, as recorded', () => {
   });
 
   it('shows snapshots, bundles, statistics and the audit trail', async () => {
-    cordum.on('GET', '/api/v1/policy/snapshots', 'policy_snapshots');
-    cordum.on('GET', '/api/v1/policy/bundles/snapshots', 'policy_bundle_snapshots_list', { status: 403, body: { error: 'access denied', status: 403 } });
-    expect(await run(policySnapshots)).toMatchObject({ kernel: [{ current: true }], bundlesSeen: true, bundles: [{ id: '2026-11-20T19:19:59Z-d320eda40f' }] });
+    const denied = { status: 403, body: { error: 'access denied', status: 403 } };
+    const silent = { status: 503, body: { error: 'safety kernel unavailable', status: 503 } };
+    cordum.on('GET', '/api/v1/policy/snapshots', 'policy_snapshots', 'policy_snapshots', silent, silent);
+    cordum.on('GET', '/api/v1/policy/bundles/snapshots', 'policy_bundle_snapshots_list', denied, 'policy_bundle_snapshots_list', denied);
+    expect(await run(policySnapshots)).toMatchObject({ kernelSeen: true, kernel: [{ current: true }], bundlesSeen: true, bundles: [{ id: '2026-11-20T19:19:59Z-d320eda40f' }] });
     expect(await run(policySnapshots)).toMatchObject({ bundlesSeen: false, note: expect.stringMatching(/role admin/) });
+    expect(await run(policySnapshots)).toMatchObject({ kernelSeen: false, current: '', kernel: [], bundles: [{ id: '2026-11-20T19:19:59Z-d320eda40f' }], note: expect.stringMatching(/kernel/) });
+    await expect(run(policySnapshots)).rejects.toThrow(/unavailable/);
     cordum.on('GET', '/api/v1/policy/bundles', 'policy_bundles_list', 'policy_bundles_empty');
     expect(await run(policyBundles)).toMatchObject({ total: 1, enabled: 1, items: [{ id: 'secops/demo', ruleCount: 1 }] });
     expect(await run(policyBundles)).toMatchObject({ total: 0, enabled: 0 });
