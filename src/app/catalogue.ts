@@ -41,6 +41,7 @@ import { poolDrain } from '#systems/cordum/steps/pool-drain.ts';
 import { poolsGet } from '#systems/cordum/steps/pools-get.ts';
 import { poolsList } from '#systems/cordum/steps/pools-list.ts';
 import { statusGet } from '#systems/cordum/steps/status-get.ts';
+import { topicSchemasList } from '#systems/cordum/steps/topic-schemas-list.ts';
 import { topicsList } from '#systems/cordum/steps/topics-list.ts';
 import { tracesGet } from '#systems/cordum/steps/traces-get.ts';
 import { workersList } from '#systems/cordum/steps/workers-list.ts';
@@ -143,6 +144,7 @@ export const catalogue: readonly AnyStep[] = [
   poolsGet,
   poolsList,
   statusGet,
+  topicSchemasList,
   topicsList,
   tracesGet,
   workersList,

@@ -18,6 +18,7 @@ import { policyEvaluate } from '#systems/cordum/steps/policy-evaluate.ts';
 import { policyExplain } from '#systems/cordum/steps/policy-explain.ts';
 import { policySimulate } from '#systems/cordum/steps/policy-simulate.ts';
 import { policySnapshots } from '#systems/cordum/steps/policy-snapshots.ts';
+import { topicSchemasList } from '#systems/cordum/steps/topic-schemas-list.ts';
 import { workflowRunsGet } from '#systems/cordum/steps/workflow-runs-get.ts';
 import { workflowRunsList } from '#systems/cordum/steps/workflow-runs-list.ts';
 import { workflowRunsTimeline } from '#systems/cordum/steps/workflow-runs-timeline.ts';
@@ -164,6 +165,17 @@ describe('the rest, as recorded', () => {
     expect(await run(licenseGet)).toMatchObject({ valid: false, daysLeft: -20, usageSeen: false });
   });
 
+  it('lists topics with their schemas, and says which schema or topic is not there', async () => {
+    const bound = (name: string, schema: string) => ({ name, pool: 'p', input_schema_id: schema, status: 'active', active_worker_count: 1 });
+    cordum.on('GET', '/api/v1/topics', 'topics_list', { body: { items: [bound('job.a', 'a-in'), bound('job.b', 'gone'), bound('job.c', ''), { pool: 'nameless' }, { ...bound('job.d', ''), active_worker_count: 0 }], registry_empty: false } });
+    cordum.on('GET', '/api/v1/schemas?limit=500', 'schemas_list', { body: { schemas: ['a-in', 7] } }, { status: 503, body: { error: 'schema registry unavailable', status: 503 } });
+    expect(await run(topicSchemasList, { expected: ['job.default', 'job.nobody', 'job.nobody'] })).toMatchObject({ registryEmpty: false, schemas: 0, missing: [{ name: 'job.nobody' }], note: '' });
+    const listed = (await run(topicSchemasList)) as { items: { name: string; schemaMissing: boolean; served: boolean }[] };
+    expect(listed).toMatchObject({ total: 4, schemas: 1, withoutSchema: 2, truncated: false, note: expect.stringMatching(/^1 of the rows/) });
+    expect(listed.items.map(({ name, schemaMissing, served }) => [name, schemaMissing, served])).toEqual([['job.a', false, true], ['job.b', true, true], ['job.c', false, true], ['job.d', false, false]]);
+    await expect(run(topicSchemasList)).rejects.toThrow('unavailable');
+  });
+
   it('shows locks without the counters of the rate limiter', async () => {
     cordum.on('GET', '/api/v1/admin/locks', 'admin_locks');
     expect(await run(locksList)).toMatchObject({ total: 2, reconcilerHeld: false, byType: [{ type: 'delay_poller', count: 1 }, { type: 'workflow_reconciler', count: 1 }] });
@@ -201,6 +213,7 @@ describe('whatever comes from outside', () => {
     [licenseGet, {}, ['GET /api/v1/license', 'GET /api/v1/license/usage']],
     [credentialsList, {}, ['GET /api/v1/workers/credentials']],
     [locksList, {}, ['GET /api/v1/admin/locks']],
+    [topicSchemasList, {}, ['GET /api/v1/topics', 'GET /api/v1/schemas?limit=500']],
     [keysList, {}, ['GET /api/v1/auth/keys']],
   ];
 
