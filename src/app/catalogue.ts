@@ -75,6 +75,7 @@ import { rolloutRestart } from '#systems/kubernetes/steps/rollout-restart.ts';
 import { rolloutResume } from '#systems/kubernetes/steps/rollout-resume.ts';
 import { rolloutStatus } from '#systems/kubernetes/steps/rollout-status.ts';
 import { rolloutUndo } from '#systems/kubernetes/steps/rollout-undo.ts';
+import { workloadRestart } from '#systems/kubernetes/steps/workload-restart.ts';
 import { clusterGet as natsClusterGet } from '#systems/nats/steps/cluster-get.ts';
 import { connectionsList } from '#systems/nats/steps/connections-list.ts';
 import { consumersList } from '#systems/nats/steps/consumers-list.ts';
@@ -178,6 +179,7 @@ export const catalogue: readonly AnyStep[] = [
   rolloutResume,
   rolloutStatus,
   rolloutUndo,
+  workloadRestart,
   natsClusterGet,
   connectionsList,
   consumersList,
