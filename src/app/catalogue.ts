@@ -26,6 +26,7 @@ import { jobsStale } from '#systems/cordum/steps/jobs-stale.ts';
 import { keysList } from '#systems/cordum/steps/keys-list.ts';
 import { licenseGet } from '#systems/cordum/steps/license-get.ts';
 import { licenseReload } from '#systems/cordum/steps/license-reload.ts';
+import { limiterGet } from '#systems/cordum/steps/limiter-get.ts';
 import { locksList } from '#systems/cordum/steps/locks-list.ts';
 import { outputPolicyStats } from '#systems/cordum/steps/output-policy-stats.ts';
 import { policyAudit } from '#systems/cordum/steps/policy-audit.ts';
@@ -130,6 +131,7 @@ export const catalogue: readonly AnyStep[] = [
   keysList,
   licenseGet,
   licenseReload,
+  limiterGet,
   locksList,
   outputPolicyStats,
   policyAudit,
