@@ -85,6 +85,7 @@ import { jetstreamFacts } from '#systems/nats/steps/jetstream-facts.ts';
 import { serverHealth } from '#systems/nats/steps/server-health.ts';
 import { streamsList } from '#systems/nats/steps/streams-list.ts';
 import { certificateGet } from '#systems/http/steps/certificate-get.ts';
+import { certificatesList } from '#systems/http/steps/certificates-list.ts';
 import { urlGet } from '#systems/http/steps/url-get.ts';
 import { alertsList as prometheusAlertsList } from '#systems/prometheus/steps/alerts-list.ts';
 import { queryInstant } from '#systems/prometheus/steps/query-instant.ts';
@@ -190,6 +191,7 @@ export const catalogue: readonly AnyStep[] = [
   serverHealth,
   streamsList,
   certificateGet,
+  certificatesList,
   urlGet,
   prometheusAlertsList,
   queryInstant,
