@@ -136,7 +136,7 @@ describe('stale-jobs on a Cordum with a real Redis', () => {
     expect(await redis.cli('EXISTS', RECONCILER)).toBe('0');
 
     const idle = await rig.run('stale-jobs');
-    expect(said(idle)).toContainEqual(expect.stringMatching(/^critical: 1 schedulers are registered, and none holds the lock of the reconciler/));
+    expect(said(idle)).toContainEqual(expect.stringMatching(/^critical: 1 schedulers are registered, jobs are past their timeout, and none holds the lock of the reconciler now/));
     expect(offer(await rig.approve(idle.id, 'restart'), 'restart')).toMatchObject({ status: 'done', verified: { outcome: 'passed' } });
     expect(at(kube.get('deployments', 'cordum-scheduler'), 'spec', 'template', 'metadata', 'annotations', 'kubectl.kubernetes.io/restartedAt')).toBeDefined();
 
