@@ -32,6 +32,8 @@ export const labelValues = z
   .default([])
   .describe('What stands for `$labels`: each must be equal. Values from alerts and inputs belong here, never in the query.');
 
+export const orAll = z.boolean().default(false).describe('Without any label `$labels` stands for no restriction, instead of being refused: for runs that a person starts, which have no labels of an alert.');
+
 export function duration(byDefault: string, meaning: string): z.ZodDefault<z.ZodString> {
   return z
     .string()
