@@ -26,6 +26,7 @@ import { jobsStale } from '#systems/cordum/steps/jobs-stale.ts';
 import { keysList } from '#systems/cordum/steps/keys-list.ts';
 import { licenseGet } from '#systems/cordum/steps/license-get.ts';
 import { licenseReload } from '#systems/cordum/steps/license-reload.ts';
+import { limiterGet } from '#systems/cordum/steps/limiter-get.ts';
 import { locksList } from '#systems/cordum/steps/locks-list.ts';
 import { outputPolicyStats } from '#systems/cordum/steps/output-policy-stats.ts';
 import { policyAudit } from '#systems/cordum/steps/policy-audit.ts';
@@ -41,6 +42,7 @@ import { poolDrain } from '#systems/cordum/steps/pool-drain.ts';
 import { poolsGet } from '#systems/cordum/steps/pools-get.ts';
 import { poolsList } from '#systems/cordum/steps/pools-list.ts';
 import { statusGet } from '#systems/cordum/steps/status-get.ts';
+import { topicSchemasList } from '#systems/cordum/steps/topic-schemas-list.ts';
 import { topicsList } from '#systems/cordum/steps/topics-list.ts';
 import { tracesGet } from '#systems/cordum/steps/traces-get.ts';
 import { workersList } from '#systems/cordum/steps/workers-list.ts';
@@ -74,6 +76,7 @@ import { rolloutRestart } from '#systems/kubernetes/steps/rollout-restart.ts';
 import { rolloutResume } from '#systems/kubernetes/steps/rollout-resume.ts';
 import { rolloutStatus } from '#systems/kubernetes/steps/rollout-status.ts';
 import { rolloutUndo } from '#systems/kubernetes/steps/rollout-undo.ts';
+import { workloadRestart } from '#systems/kubernetes/steps/workload-restart.ts';
 import { clusterGet as natsClusterGet } from '#systems/nats/steps/cluster-get.ts';
 import { connectionsList } from '#systems/nats/steps/connections-list.ts';
 import { consumersList } from '#systems/nats/steps/consumers-list.ts';
@@ -82,6 +85,7 @@ import { jetstreamFacts } from '#systems/nats/steps/jetstream-facts.ts';
 import { serverHealth } from '#systems/nats/steps/server-health.ts';
 import { streamsList } from '#systems/nats/steps/streams-list.ts';
 import { certificateGet } from '#systems/http/steps/certificate-get.ts';
+import { certificatesList } from '#systems/http/steps/certificates-list.ts';
 import { urlGet } from '#systems/http/steps/url-get.ts';
 import { alertsList as prometheusAlertsList } from '#systems/prometheus/steps/alerts-list.ts';
 import { queryInstant } from '#systems/prometheus/steps/query-instant.ts';
@@ -128,6 +132,7 @@ export const catalogue: readonly AnyStep[] = [
   keysList,
   licenseGet,
   licenseReload,
+  limiterGet,
   locksList,
   outputPolicyStats,
   policyAudit,
@@ -143,6 +148,7 @@ export const catalogue: readonly AnyStep[] = [
   poolsGet,
   poolsList,
   statusGet,
+  topicSchemasList,
   topicsList,
   tracesGet,
   workersList,
@@ -176,6 +182,7 @@ export const catalogue: readonly AnyStep[] = [
   rolloutResume,
   rolloutStatus,
   rolloutUndo,
+  workloadRestart,
   natsClusterGet,
   connectionsList,
   consumersList,
@@ -184,6 +191,7 @@ export const catalogue: readonly AnyStep[] = [
   serverHealth,
   streamsList,
   certificateGet,
+  certificatesList,
   urlGet,
   prometheusAlertsList,
   queryInstant,

@@ -28,7 +28,7 @@ export function endpointsOf({ cordum, grpc = [], redis, nats }: TargetConfig): r
 
 function endpoint(name: string, { hostname, port }: { readonly hostname: string; readonly port: string }, usual: number, tls: TlsMaterial | undefined): Endpoint {
   const identity = tls?.cert === undefined || tls.key === undefined ? {} : { identity: { cert: tls.cert, key: tls.key } };
-  return { name, host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? usual : Number(port), greeting: 'none', ...(tls?.serverName === undefined ? {} : { serverName: tls.serverName }), ...identity };
+  return { name, host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? usual : Number(port), greeting: 'none', ...(tls?.serverName === undefined ? {} : { serverName: tls.serverName }), ...(tls?.ca === undefined ? {} : { ca: tls.ca }), ...identity };
 }
 
 /** `host:port`, with brackets around an IPv6 address. */

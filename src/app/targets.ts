@@ -12,6 +12,7 @@ import { createKubernetesClient } from '#systems/kubernetes/client.ts';
 import { createNatsClient } from '#systems/nats/client.ts';
 import { createPrometheusClient } from '#systems/prometheus/client.ts';
 import { createRedisClient } from '#systems/redis/client.ts';
+import { endpointsOf } from './certificate-endpoints.ts';
 
 export interface Targets extends Systems {
   cordum(target: string): CordumClient | undefined;
@@ -30,7 +31,7 @@ const MAKERS: Readonly<Record<string, Make>> = {
   alertmanager: ({ alertmanager }, clock) => alertmanager && createAlertmanagerClient({ ...alertmanager, now: () => clock.now() }),
   cordum: ({ cordum }, clock) => cordum && createCordumClient({ ...cordum, clock }),
   grpc: ({ grpc }, clock) => grpc && createGrpcHealthClient({ services: grpc, clock }),
-  http: ({ http }, clock) => http && createHttpClient({ ...http, clock }),
+  http: (target, clock) => (hasAddresses(target) ? createHttpClient({ allow: target.http?.allow ?? [], endpoints: endpointsOf(target), clock }) : undefined),
   kubernetes: ({ kubernetes }, clock) => kubernetes && createKubernetesClient({ ...kubernetes, clock }),
   nats: ({ nats }, clock) => nats && createNatsClient({ ...nats, clock }),
   prometheus: ({ prometheus }, clock) => prometheus && createPrometheusClient({ ...prometheus, clock }),
@@ -39,6 +40,11 @@ const MAKERS: Readonly<Record<string, Make>> = {
 
 /** The systems that a target can have, by the names of their tokens. */
 export const SYSTEM_NAMES: readonly string[] = Object.keys(MAKERS);
+
+/** Certificates are looked at wherever there is an address of the target, whether it has an allow-list or not. */
+function hasAddresses({ cordum, grpc, redis, nats, http }: TargetConfig): boolean {
+  return [cordum, grpc, redis, nats, http].some((system) => system !== undefined);
+}
 
 export function createTargets(config: Config, clock: Clock): Targets {
   const byName = new Map(config.targets.map((target) => [target.name, target]));

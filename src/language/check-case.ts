@@ -49,10 +49,17 @@ function scopeOf(runbook: Runbook, given: RunbookCase): Scope {
   };
 }
 
-/** A case that gives an output to a step which could not have run with what stands before it tells a story that cannot be. */
+/** What the engine says of a step whose `if` was looked at and is false. */
+const NOT_MET = 'its condition does not hold';
+
+/** A case that gives an output to a step which could not have run with what stands before it, or skips one that would have run, tells a story that cannot be. */
 function stepFailures(runbook: Runbook, given: RunbookCase, scope: Scope): string[] {
   return runbook.steps.flatMap((node) => {
     const entry = Object.hasOwn(given.steps, node.id) ? given.steps[node.id] : undefined;
+    if (entry !== undefined && 'skipped' in entry && entry.skipped === NOT_MET) {
+      const condition = node.if?.evaluate(scope);
+      return condition === undefined || (condition.ok && condition.value === true) ? [`step ${node.id} is said to be skipped since ${NOT_MET}, but it does`] : [];
+    }
     if (entry === undefined || !('output' in entry) || node.forEach !== undefined) return [];
     const condition = node.if?.evaluate(scope);
     if (condition !== undefined && !(condition.ok && condition.value === true)) return [`step ${node.id} has an output, but its condition does not hold`];

@@ -16,6 +16,7 @@ export function compileWith(path: Path, value: Json, step: AnyStep, within: Comp
   const { part } = compiled;
   if (part.kind !== 'object') return compiled;
   checkPart(part, wanted, path, within);
+  checkConstants(part, step, path, within);
   if (problems.diagnostics.length === before) checkLiterals(part, value as Readonly<Record<string, unknown>>, step, path, within);
   return compiled;
 }
@@ -62,6 +63,17 @@ function checkFields(entries: ReadonlyMap<string, Part>, want: CelType & { kind:
   for (const [name, field] of want.fields) {
     if (field.optional || entries.has(name)) continue;
     problems.add(source.keyOffsetOf(path), 'missing-key', `the key "${name}" is missing under "${String(path.at(-1))}"`, `expected ${typeName(field.type)}`);
+  }
+}
+
+/**
+ * Some inputs are text that a target runs, such as a query: `.meta({ constant: true })` in the step's schema. Only the runbook's
+ * author writes those; an alert's label in them would become syntax.
+ */
+function checkConstants(part: Part & { kind: 'object' }, step: AnyStep, path: Path, { source, problems }: Compiling): void {
+  for (const [key, entry] of part.entries) {
+    if (step.input.shape[key]?.meta()?.['constant'] !== true || isLiteral(entry)) continue;
+    problems.add(source.offsetOf([...path, key]), 'not-constant', `"${key}" is run by the target as it stands: it must not hold an expression`, 'hand values over in an input of their own, such as "labels"');
   }
 }
 

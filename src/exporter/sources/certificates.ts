@@ -17,6 +17,8 @@ export interface Endpoint {
   readonly greeting: 'none' | 'nats';
   /** The name that is asked for, where it is not that of the host. */
   readonly serverName?: string;
+  /** The authority that the target names for it. When a certificate expires does not depend on it. */
+  readonly ca?: string;
   /** Who we are, for endpoints that want to know before they finish the handshake (mTLS). */
   readonly identity?: { readonly cert: string; readonly key: Secret };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Result } from '#kernel/failure.ts';
 import { toJson } from '#kernel/json.ts';
 import { redactJson } from '#kernel/redact.ts';
-import type { ConfigDocument, License, LicenseUsage, LockRow, ManagedKey, PoolLoad, WorkerCredential } from './admin-records.ts';
+import type { ConfigDocument, License, LicenseUsage, Limiter, LockRow, ManagedKey, PoolLoad, WorkerCredential } from './admin-records.ts';
 import { type Calls, pathWith, queryOf, type ReadCall, shown, type WriteCall } from './calls.ts';
 import { declaredPools } from './declared-pools.ts';
 import { instant, named, rows, type Rows, said } from './fields.ts';
@@ -27,6 +27,8 @@ export interface AdminCalls {
   reloadLicense(call: WriteCall): Promise<Result<License>>;
   locks(call?: ReadCall): Promise<Result<Rows<LockRow>>>;
   managedKeys(call?: ReadCall): Promise<Result<Rows<ManagedKey>>>;
+  /** How the gateway that answers limits requests; only a key with role admin is told. */
+  limiter(call?: ReadCall): Promise<Result<Limiter>>;
 }
 
 export function adminOf({ read, write, writeBlind }: Calls): AdminCalls {
@@ -43,6 +45,7 @@ export function adminOf({ read, write, writeBlind }: Calls): AdminCalls {
     reloadLicense: (call) => write('reload its licence', 'POST', '/api/v1/license/reload', licenseAnswer, call),
     locks: (call) => read('list its locks', '/api/v1/admin/locks', locksAnswer, call),
     managedKeys: (call) => read('list its API keys', '/api/v1/auth/keys', keysAnswer, call),
+    limiter: (call) => read('tell how it limits requests', '/api/v1/status', limiterAnswer, call),
   };
 }
 
@@ -138,3 +141,18 @@ const keyItem = z
   .object({ id: z.string().min(1), name: said, scopes: named(MOST_NAMES), createdAt: instant, lastUsed: instant, expiresAt: instant, usageCount: whole })
   .transform((raw): ManagedKey => ({ id: raw.id, name: raw.name, scopes: raw.scopes, createdAt: raw.createdAt, lastUsedAt: raw.lastUsed, expiresAt: raw.expiresAt, usageCount: raw.usageCount }));
 const keysAnswer = z.object({ items: rows(keyItem) }).transform((raw) => raw.items);
+
+/** Of the status (recording status_with_workers). Every replica answers for itself, and keys of a lower role are not told the mode. */
+const limiterAnswer = z
+  .object({
+    instance_id: text,
+    rate_limiter: z.object({ mode: text }).nullish(),
+    license: z.object({ limits: z.object({ requests_per_second: z.number().nullish() }).nullish() }).nullish(),
+    replicas: z.object({ 'api-gateway': z.array(z.unknown()).nullish() }).nullish(),
+  })
+  .transform((raw): Limiter => ({
+    mode: raw.rate_limiter?.mode === 'redis' || raw.rate_limiter?.mode === 'memory' ? raw.rate_limiter.mode : 'unknown',
+    instance: raw.instance_id,
+    gateways: raw.replicas?.['api-gateway']?.length ?? 0,
+    entitledPerSecond: Math.max(0, Math.trunc(raw.license?.limits?.requests_per_second ?? 0)),
+  }));

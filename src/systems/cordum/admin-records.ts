@@ -106,3 +106,15 @@ export interface ManagedKey {
   readonly expiresAt: string;
   readonly usageCount: number;
 }
+
+export const limiter = z.object({
+  /** `redis`: one count for all gateways. `memory`: each counts by itself, so the limit is multiplied by their number. */
+  mode: z.enum(['redis', 'memory', 'unknown']),
+  /** The gateway that answered. */
+  instance: z.string(),
+  /** Gateways that have reported within 15 s; 0: not told. */
+  gateways: z.int(),
+  /** Requests a second by the licence, which counts where no setting says otherwise; 0: none, or not told. */
+  entitledPerSecond: z.int(),
+});
+export type Limiter = z.output<typeof limiter>;

@@ -12,6 +12,7 @@ import { createPacer } from './pacer.ts';
 import { type PolicyCalls, policyOf } from './policy-calls.ts';
 import type { ClusterStatus, DlqEntry, JobDetail, JobRow, PoolRow, TopicRow, WorkerRow } from './records.ts';
 import { cancelAnswer, dlqPageAnswer, jobAnswer, jobsAnswer, poolsAnswer, readyzAnswer, retryAnswer, statusAnswer, topicsAnswer, traceAnswer, workersAnswer } from './schema.ts';
+import { type TopicCalls, topicsOf } from './topic-calls.ts';
 import { createTransport } from './transport.ts';
 import { type WorkflowCalls, workflowsOf } from './workflow-calls.ts';
 
@@ -42,7 +43,7 @@ export interface CordumOptions {
 }
 
 /** Failures of writes say whether they can have landed. Reads wait for their turn; writes go at once. */
-export interface CordumClient extends AdminCalls, ApprovalCalls, PolicyCalls, WorkflowCalls {
+export interface CordumClient extends AdminCalls, ApprovalCalls, PolicyCalls, TopicCalls, WorkflowCalls {
   /** `/health`: the text it answers, `ok`. Some versions answer JSON. */
   health(call?: ReadCall): Promise<Result<string>>;
   /** `/readyz`, which Cordum does not rate limit. */
@@ -88,7 +89,7 @@ export function createCordumClient(options: CordumOptions): CordumClient {
   });
   const pacer = createPacer(clock, { perSecond: options.readsPerSecond ?? READS_PER_SECOND, mostPerSecond: Math.max(options.readsPerSecond ?? 0, MOST_READS_PER_SECOND), burst: READ_BURST });
   const calls = createCalls(transport, pacer, (text) => text.replaceAll(key, '[secret]'));
-  return { ...healthOf(calls), ...dlqOf(calls), ...jobsOf(calls), ...capacityOf(calls), ...adminOf(calls), ...approvalsOf(calls), ...policyOf(calls), ...workflowsOf(calls), close: async () => (await dispatcher)?.close() };
+  return { ...healthOf(calls), ...dlqOf(calls), ...jobsOf(calls), ...capacityOf(calls), ...adminOf(calls), ...approvalsOf(calls), ...policyOf(calls), ...topicsOf(calls), ...workflowsOf(calls), close: async () => (await dispatcher)?.close() };
 }
 
 async function createPool(tls: TlsMaterial | undefined): Promise<Dispatcher> {

@@ -34,9 +34,15 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export async function callHealth(options: CallOptions): Promise<CallEnd> {
-  // Loaded by the first call: many bots ask no gRPC service.
+type Library = Awaited<ReturnType<typeof loadLibrary>>;
+
+/** Loaded for the first call, since many bots ask no gRPC service. It takes most of a second and is no latency of the service, so it is waited for before the time is taken. */
+export async function loadLibrary() {
   const [{ default: grpc }, { service: definition }] = await Promise.all([import('@grpc/grpc-js'), import('grpc-health-check')]);
+  return { grpc, definition };
+}
+
+export async function callHealth({ grpc, definition }: Library, options: CallOptions): Promise<CallEnd> {
   const method = definition['Check'];
   if (method === undefined) throw new Error('grpc-health-check has no Check');
   const { host, port, tls, signal, clock } = options;

@@ -4,7 +4,7 @@ import type { Clock } from '#kernel/clock.ts';
 import { fail, type Result, succeed } from '#kernel/failure.ts';
 import { didYouMean } from '#kernel/hints.ts';
 import type { TlsMaterial } from '#kernel/tls.ts';
-import { callHealth, type CallEnd } from './call.ts';
+import { callHealth, loadLibrary, type CallEnd } from './call.ts';
 import { diagnose, type Cause, type Status } from './diagnosis.ts';
 import { knock, type Knock } from './knock.ts';
 
@@ -58,8 +58,9 @@ export function createGrpcHealthClient({ services, clock }: GrpcHealthParts): Gr
       const at = ADDRESS.exec(service.address)?.groups;
       if (at === undefined) return fail('invalid', `The address of the gRPC service "${name}" is not HOST:PORT.`);
       const where = { host: at['v6'] ?? at['name'] ?? '', port: Number(at['port']), clock, signal: ask.signal };
+      const library = await loadLibrary();
       const startedMs = clock.now();
-      const end = await callHealth({ ...where, tls: service.tls, service: ask.service, timeoutMs: ask.timeoutMs });
+      const end = await callHealth(library, { ...where, tls: service.tls, service: ask.service, timeoutMs: ask.timeoutMs });
       const latencyMs = Math.max(0, clock.now() - startedMs);
       if (end.kind === 'cancelled') return fail('cancelled', `The health check of ${name} was cancelled.`);
       const looks = { ...where, timeoutMs: Math.min(KNOCK_TIMEOUT_MS, ask.timeoutMs) };

@@ -4,6 +4,7 @@ import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import type { ShownCertificate } from '#kernel/certificate.ts';
 import { type ConnectionTrouble, connectionTrouble } from '#kernel/network.ts';
+import type { Secret } from '#kernel/secret.ts';
 import type { AllowList, Place } from './allow-list.ts';
 import { guardedLookup, isAddressRefused } from './connect.ts';
 
@@ -14,7 +15,7 @@ export interface ShownChain {
   readonly leaf: ShownCertificate;
   /** From the leaf upward, as far as the server sent it. */
   readonly chain: readonly ShownCertificate[];
-  /** Why this machine's authorities do not trust it; absent: they do. */
+  /** Why the authorities that were asked (this machine's, unless others are given) do not trust it; absent: they do. */
   readonly distrust: ConnectionTrouble | undefined;
   readonly nameMatches: boolean;
   readonly protocol: string;
@@ -26,9 +27,13 @@ export interface CertificateOptions {
   readonly name: string;
   readonly greeting: 'none' | 'nats';
   readonly signal: AbortSignal;
+  /** Asked in place of this machine's authorities. */
+  readonly ca?: string;
+  /** Who we are, for servers that want to know before they finish the handshake (mTLS). */
+  readonly identity?: { readonly cert: string; readonly key: Secret };
 }
 
-export async function readCertificate({ place, allowList, name, greeting, signal }: CertificateOptions): Promise<ShownChain | 'refused'> {
+export async function readCertificate({ place, allowList, name, greeting, signal, ca, identity }: CertificateOptions): Promise<ShownChain | 'refused'> {
   const open: Socket[] = [];
   const end = (): void => {
     // The TLS socket first: it stands on the other's handle, and Node 26 crashes when that is pulled from under it.
@@ -43,7 +48,8 @@ export async function readCertificate({ place, allowList, name, greeting, signal
     await once(plain, 'connect', { signal });
     if (!allowList.admits(place, plain.remoteAddress ?? '')) return 'refused';
     if (greeting === 'nats') await readGreeting(plain, signal);
-    const socket = connectTls({ socket: plain, rejectUnauthorized: false, ...(isIP(name) === 0 ? { servername: name } : {}) });
+    const own = identity === undefined ? {} : { cert: identity.cert, key: identity.key.reveal() };
+    const socket = connectTls({ socket: plain, rejectUnauthorized: false, ...own, ...(ca === undefined ? {} : { ca }), ...(isIP(name) === 0 ? { servername: name } : {}) });
     open.push(socket);
     socket.on('error', () => {});
     await handshake(socket, signal);

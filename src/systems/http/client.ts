@@ -1,10 +1,11 @@
 /** Looks at addresses that the target names: one GET, or the certificate that a port shows. It never writes, and never goes elsewhere. */
 import { certificateFacts, type CertificateFacts } from '#kernel/certificate.ts';
 import type { Clock } from '#kernel/clock.ts';
+import type { Secret } from '#kernel/secret.ts';
 import { fail, type Result, succeed } from '#kernel/failure.ts';
 import { type ConnectionCause, connectionTrouble } from '#kernel/network.ts';
 import { createAllowList } from './allow-list.ts';
-import { readCertificate, type ShownChain } from './certificate.ts';
+import { type CertificateOptions, readCertificate, type ShownChain } from './certificate.ts';
 import { getOnce, type HttpAnswer } from './get.ts';
 
 const LONGEST_URL = 4_000;
@@ -14,7 +15,21 @@ export type Cause = ConnectionCause | 'ok';
 export interface HttpClientParts {
   /** `host` (any port) or `host:port`. */
   readonly allow: readonly string[];
+  /** What speaks TLS among the addresses of the target's systems, by its configuration. */
+  readonly endpoints?: readonly TlsEndpoint[];
   readonly clock: Clock;
+}
+
+/** An address of one of the target's own systems. That the configuration names it is leave enough to look at its certificate. */
+export interface TlsEndpoint {
+  /** What people call it: `cordum`, `grpc/safety-kernel`, `nats/nats-0:4222`. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly greeting: 'none' | 'nats';
+  readonly serverName?: string;
+  readonly ca?: string;
+  readonly identity?: { readonly cert: string; readonly key: Secret };
 }
 
 export interface Call {
@@ -41,13 +56,24 @@ export interface HttpClient {
   /** Refused addresses are failures; that nobody answers is an answer. */
   get(url: string, call: Call): Promise<Result<Reading<HttpAnswer>>>;
   certificate(host: string, port: number, ask: CertificateAsk): Promise<Result<Reading<CertificateReading>>>;
+  readonly endpoints: readonly TlsEndpoint[];
+  /** Of one of `endpoints`; its trust is that of the authority which the target names for it. */
+  endpointCertificate(endpoint: TlsEndpoint, call: Call): Promise<Result<Reading<CertificateReading>>>;
   close(): Promise<void>;
 }
 
-export function createHttpClient({ allow, clock }: HttpClientParts): HttpClient {
+export function createHttpClient({ allow, endpoints = [], clock }: HttpClientParts): HttpClient {
   const allowList = createAllowList(allow);
+  const look = async (options: Omit<CertificateOptions, 'allowList' | 'signal'>, call: Call): Promise<Result<Reading<CertificateReading>>> => {
+    const read = await attempt(clock, call, (signal) => readCertificate({ ...options, allowList, signal }));
+    if (!read.ok || !read.value.reachable) return read as Result<Reading<never>>;
+    const shown = read.value.value;
+    const nowMs = clock.now();
+    return succeed({ ...read.value, value: { facts: certificateFacts(shown.leaf, nowMs), chain: shown.chain.map((one) => certificateFacts(one, nowMs)), shown } });
+  };
 
   return {
+    endpoints,
     async get(text, call) {
       if (text.length > LONGEST_URL || !URL.canParse(text)) return fail('invalid', 'The address is no URL.');
       const url = new URL(text);
@@ -61,12 +87,10 @@ export function createHttpClient({ allow, clock }: HttpClientParts): HttpClient 
       const place = allowList.place(host, port);
       if (!place.ok) return place;
       const name = ask.serverName === '' ? place.value.host : ask.serverName;
-      const read = await attempt(clock, ask, (signal) => readCertificate({ place: place.value, allowList, name, greeting: ask.greeting, signal }));
-      if (!read.ok || !read.value.reachable) return read as Result<Reading<never>>;
-      const shown = read.value.value;
-      const nowMs = clock.now();
-      return succeed({ ...read.value, value: { facts: certificateFacts(shown.leaf, nowMs), chain: shown.chain.map((one) => certificateFacts(one, nowMs)), shown } });
+      return look({ place: place.value, name, greeting: ask.greeting }, ask);
     },
+    endpointCertificate: ({ host, port, greeting, serverName = host, ca, identity }, call) =>
+      look({ place: { host, port, isLoopback: true }, name: serverName, greeting, ...(ca === undefined ? {} : { ca }), ...(identity === undefined ? {} : { identity }) }, call),
     // Every call has a connection of its own that ends with it.
     close: () => Promise.resolve(),
   };

@@ -16,7 +16,7 @@ export function floorOf(client: KubernetesClient, running: Running): number {
 }
 
 /** How many of the pods that serve now may be gone at once while Kubernetes replaces them. */
-export function takenByRollout({ kind, record }: Running): number {
+export function takenByRollout({ kind, record }: Pick<Running, 'kind' | 'record'>): number {
   const ready = record.status.readyReplicas;
   if (kind === 'statefulsets') return record.spec.updateStrategy?.type === 'OnDelete' ? 0 : Math.min(1, ready);
   if (record.spec.strategy?.type === 'Recreate') return ready;

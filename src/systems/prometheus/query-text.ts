@@ -24,25 +24,27 @@ export function isSelector(query: string): boolean {
 }
 
 /** The query with the labels in it. Labels without a place, or a place without labels, would ask something else than meant. */
-export function fillLabels(query: string, labels: readonly LabelValue[]): Result<string> {
+export function fillLabels(query: string, labels: readonly LabelValue[], orAll = false): Result<string> {
   const places = placesOf(query);
   if (places === undefined) return fail('invalid', `"${PLACEHOLDER}" must stand alone between the braces and commas of a selector, such as up{job="a", ${PLACEHOLDER}}.`);
   if (labels.length > 0 && places.length === 0) return fail('invalid', `There are labels to look for, but the query does not say where: write ${PLACEHOLDER} in its braces.`);
-  if (labels.length === 0 && places.length > 0) return fail('refused', `The query says ${PLACEHOLDER}, but no label is given: it would match everything.`);
+  if (labels.length === 0 && places.length > 0 && !orAll) return fail('refused', `The query says ${PLACEHOLDER}, but no label is given: it would match everything.`);
   const matchers = labels.map(({ name, value }) => `${name}=${quoteText(value)}`).join(',');
   let out = '';
   let from = 0;
   for (const at of places) {
     out += query.slice(from, at) + matchers;
     from = at + PLACEHOLDER.length;
+    // Nothing stands there, and a comma after nothing is no PromQL (one before the brace is).
+    if (matchers === '') from += /^\s*,?/.exec(query.slice(from))?.[0].length ?? 0;
   }
   return succeed(out + query.slice(from));
 }
 
 /** The same for the selector that tells the age, which may do without the labels. Empty: there is none. */
-export function fillFreshBy(selector: string, labels: readonly LabelValue[]): Result<string> {
+export function fillFreshBy(selector: string, labels: readonly LabelValue[], orAll = false): Result<string> {
   if (selector === '') return succeed('');
-  const filled = fillLabels(selector, selector.includes(PLACEHOLDER) ? labels : []);
+  const filled = fillLabels(selector, selector.includes(PLACEHOLDER) ? labels : [], orAll);
   if (!filled.ok || isSelector(filled.value)) return filled;
   return fail('invalid', '"freshBy" must be a selector alone, such as up{job="a"}: of anything else Prometheus does not say how old it is.');
 }

@@ -14,13 +14,16 @@ export const queryText = z
   .string()
   .min(1)
   .max(LONGEST_QUERY)
-  .describe('PromQL, a constant text. `$labels` in the braces of a selector stands for the matchers of `labels`.');
+  .describe('PromQL, a constant text. `$labels` in the braces of a selector stands for the matchers of `labels`.')
+  // The linter refuses an expression here: a label in the text of a query would be query syntax.
+  .meta({ constant: true });
 
 export const selectorText = z
   .string()
   .max(LONGEST_QUERY)
   .default('')
-  .describe('A selector whose newest sample says how old the answer is. Needed where the query is more than a selector, since Prometheus then gives no age. `$labels` stands for the same matchers.');
+  .describe('A selector whose newest sample says how old the answer is. Needed where the query is more than a selector, since Prometheus then gives no age. `$labels` stands for the same matchers.')
+  .meta({ constant: true });
 
 /** An empty value would match every series without that label. */
 export const labelValues = z
@@ -28,6 +31,8 @@ export const labelValues = z
   .max(MOST_LABELS)
   .default([])
   .describe('What stands for `$labels`: each must be equal. Values from alerts and inputs belong here, never in the query.');
+
+export const orAll = z.boolean().default(false).describe('Without any label `$labels` stands for no restriction, instead of being refused: for runs that a person starts, which have no labels of an alert.');
 
 export function duration(byDefault: string, meaning: string): z.ZodDefault<z.ZodString> {
   return z

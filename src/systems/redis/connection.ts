@@ -5,6 +5,7 @@ import type { Redis as IoRedis, RedisOptions } from 'ioredis';
 import type { Clock } from '#kernel/clock.ts';
 import { type Answer, classify, trouble } from './failure.ts';
 import { type Access, type Address, writeAddress } from './target.ts';
+import { hearUnasked } from './unasked.ts';
 
 /** All that we ever send. `EVAL` is the one that writes: the deletion in `keys.ts`. */
 export type CommandName =
@@ -97,10 +98,17 @@ export function createConnection(to: Address, access: Access, deps: ConnectionDe
     }
   };
 
+  const told = async (command: Command, options: SendOptions, bytes: boolean): Promise<Answer<unknown>> => {
+    const answer = await exchange(command, options, bytes);
+    if (answer.ok || answer.failure.why !== 'closed') return answer;
+    const failure = await hearUnasked(to, access.secure ? tlsOf(to, access) : undefined, deps.clock);
+    return failure === undefined ? answer : { ok: false, failure };
+  };
+
   return {
     address,
-    send: (command, options) => exchange(command, options, false),
-    sendBytes: (command, options) => exchange(command, options, true),
+    send: (command, options) => told(command, options, false),
+    sendBytes: (command, options) => told(command, options, true),
     close() {
       closed = true;
       cancelIdle();
@@ -121,8 +129,9 @@ async function greet(redis: IoRedis, access: Access, address: string): Promise<A
   redis.on('error', (error: unknown) => {
     last = error;
   });
-  // A TLS server that wants a certificate says so only after the handshake: the socket's error tells more than "closed".
-  const cause = (error: unknown): unknown => (error instanceof Error && /Connection is closed/.test(error.message) ? (last ?? error) : error);
+  // A TLS server that wants a certificate, and one that has too many clients, say so unasked and hang up, perhaps before our
+  // first command is out: what came last tells more than "closed".
+  const cause = (error: unknown): unknown => (error instanceof Error && /Connection is closed|Stream isn't writeable/i.test(error.message) ? (last ?? error) : error);
   try {
     await redis.connect();
   } catch (error) {

@@ -77,6 +77,8 @@ export const FAMILIES: readonly Family[] = [
   family('wf:runs:active:*', 'workflow', 'set', 0, 'nothing', 'workflow-engine'),
   family('wf:runs:*', 'workflow', 'zset', 0, 'nothing', 'workflow-engine'),
   family('wf:run:timeline:*', 'workflow', 'list', 0, 'nothing', 'workflow-engine'),
+  // `saga:<workflow>:stack`, what would take its steps back, and for two minutes `…:lock` (Cordum's source, scheduler/saga.go at V0.9.9.1).
+  family('saga:*', 'workflow', 'list', 0, 'nothing', 'scheduler'),
 ];
 
 export const LONGEST_KEY = 300;

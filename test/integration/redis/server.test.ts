@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Secret } from '#kernel/secret.ts';
 import { clientsList } from '#systems/redis/steps/clients-list.ts';
 import { clusterGet } from '#systems/redis/steps/cluster-get.ts';
@@ -77,6 +78,14 @@ describe('a single Redis', () => {
     expect(wrong).toMatchObject({ reachable: false, why: 'auth' });
     expect(JSON.stringify(wrong)).not.toContain('wrong-one');
     expect(await read(serverPing, {}, redisClient({ url: `redis://${redis.address}` }))).toMatchObject({ why: 'auth' });
+  });
+
+  it('with as many clients as it may have says so, though it hangs up before it is asked', async () => {
+    const redis = await startRedis({ args: ['--maxclients', '3'] });
+    const others = Array.from({ length: 3 }, () => connect(redis.port, '127.0.0.1').on('error', () => undefined));
+    onTestFinished(() => others.forEach((socket) => socket.destroy()));
+    await waitFor(async () => redis.cli('PING').then(() => undefined, () => true), { until: 'it takes no more clients' });
+    expect(await read(serverPing, {}, redisClient({ url: redis.url }))).toMatchObject({ reachable: false, why: 'maxClients' });
   });
 
   it('with an ACL serves a user that has few rights as far as they go', async () => {

@@ -80,6 +80,12 @@ describe('a case that expects something else fails with the difference', () => {
   it('when a step has an output that what stands before it could not have led to', () => {
     expect(failures('unknowns: [step jobs]', STEPS_YAML.replace(/ {4}entries:.*\n/, '').replace(/ {4}jobs:.*\n/, '')).join()).toMatch(/step triage has an output, but its input cannot tell: step entries has not run/);
   });
+
+  it('when a step is said to be skipped by a condition that holds, or that it does not have', () => {
+    const skipping = (id: string, reason: string): string => failures('{}', STEPS_YAML.replace(new RegExp(` {4}${id}:.*\n`), () => `    ${id}: { skipped: ${reason} }\n`)).join();
+    expect(skipping('entries', 'its condition does not hold')).toContain('step entries is said to be skipped since its condition does not hold, but it does');
+    expect(skipping('entries', 'an earlier step stopped the run')).not.toContain('said to be skipped');
+  });
 });
 
 describe('a case cannot pretend', () => {

@@ -34,6 +34,9 @@ export interface Installation {
   config: Record<string, JsonObject | string | boolean>;
   configRevision: number;
   readonly credentials: Map<string, JsonObject>;
+  /** Ids of registered schemas, and the one that checks the input of a topic. */
+  readonly schemas: Set<string>;
+  readonly inputSchemas: Map<string, string>;
   license: JsonObject;
   /** What a reload brings; undefined: the same again. */
   nextLicense: JsonObject | undefined;
@@ -59,7 +62,7 @@ export function createInstallation(policySnapshot: string): Installation {
       safety: { enabled: true, mode: 'enforce' },
     },
     configRevision: 2,
-    credentials: new Map(),
+    credentials: new Map(), schemas: new Set(), inputSchemas: new Map(),
     license: COMMUNITY, nextLicense: undefined, licenseUsage: {}, locks: [], keys: undefined,
     lockedApprovals: new Set(), ownJobs: new Set(), repairable: new Map(),
   };

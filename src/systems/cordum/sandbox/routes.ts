@@ -34,6 +34,7 @@ const ROUTES: readonly Route[] = [
   route('GET', `${API}/pools`, (world) => ({ status: 200, json: { items: poolRecords(world) } })),
   route('GET', `${API}/pools/{id}`, pool),
   route('GET', `${API}/topics`, (world) => ({ status: 200, json: { items: topicRecords(world), registry_empty: world.topics.size === 0 } })),
+  route('GET', `${API}/schemas`, (world) => ({ status: 200, json: { schemas: [...world.installation.schemas] } })),
   ...approvalRoutes,
   ...policyRoutes,
   ...workflowRoutes,

@@ -139,9 +139,10 @@ function poolLoad(world: World, name: string): { name: string; active_jobs: numb
 }
 
 export function topicRecords(world: World): JsonObject[] {
-  return [...world.topics.values()].map(({ name, pool }) => ({
-    name, pool, status: 'active', active_worker_count: workersOfPool(world, pool).length,
-  }));
+  return [...world.topics.values()].map(({ name, pool }) => {
+    const schema = world.installation.inputSchemas.get(name);
+    return { name, pool, ...(schema === undefined ? {} : { input_schema_id: schema }), status: 'active', active_worker_count: workersOfPool(world, pool).length };
+  });
 }
 
 export function status(world: World): JsonObject {

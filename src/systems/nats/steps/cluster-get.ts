@@ -95,7 +95,7 @@ export const clusterGet = defineRead({
       healthy: whole && (!view.jetstream || (view.quorum === 'yes' && !view.partitioned && peers.every((peer) => peer.online))),
       reachable: reachable > 0 || account.ok,
       answering: reachable,
-      say: monitors.length === 0 ? `No monitoring addresses are configured (nats.monitorUrls), so who sees whom is unknown. ${view.quorumWhy}` : sayCluster(view),
+      say: monitors.length === 0 ? `No monitoring addresses are configured (nats.monitorUrl), so who sees whom is unknown. ${view.quorumWhy}` : sayCluster(view),
       servers: [...servers],
       gaps: [...gaps],
       peers: [...peers],

@@ -48,7 +48,7 @@ export const connectionsList = defineRead({
   ],
   async run({ limit, slowBytes }, ctx) {
     const { monitors } = ctx.use(Nats);
-    if (monitors.length === 0) return fail('refused', 'Connections are listed by the monitoring port, and none is configured: set nats.monitorUrls.');
+    if (monitors.length === 0) return fail('refused', 'Connections are listed by the monitoring port, and none is configured: set nats.monitorUrl.');
     const call = { signal: ctx.signal };
     const answers = await Promise.all(
       monitors.map(async (monitor) => ({ label: monitor.label, open: await monitor.connz({ state: 'open', limit: 1_000 }, call), closed: await monitor.connz({ state: 'closed', limit: 500 }, call) })),

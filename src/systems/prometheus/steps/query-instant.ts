@@ -3,7 +3,7 @@ import { defineRead, z } from '#step-kit/index.ts';
 import { readInstant } from '../instant.ts';
 import { fillFreshBy, fillLabels } from '../query-text.ts';
 import { MOST_SERIES } from '../reading.ts';
-import { duration, labelRecord, labelValues, queryText, selectorText, state } from '../shared-shape.ts';
+import { duration, labelRecord, labelValues, orAll, queryText, selectorText, state } from '../shared-shape.ts';
 import { Prometheus } from '../system.ts';
 
 export const queryInstant = defineRead({
@@ -12,6 +12,7 @@ export const queryInstant = defineRead({
   input: z.object({
     query: queryText,
     labels: labelValues,
+    orAll,
     freshBy: selectorText,
     staleAfter: duration('5m', 'A sample older than this is stale.'),
     limit: z.int().min(1).max(MOST_SERIES).default(MOST_SERIES).describe('At most this many series are shown; `value` and `state` are of all.'),
@@ -49,9 +50,9 @@ export const queryInstant = defineRead({
     },
   ],
   async run(input, ctx) {
-    const query = fillLabels(input.query, input.labels);
+    const query = fillLabels(input.query, input.labels, input.orAll);
     if (!query.ok) return query;
-    const freshBy = fillFreshBy(input.freshBy, input.labels);
+    const freshBy = fillFreshBy(input.freshBy, input.labels, input.orAll);
     if (!freshBy.ok) return freshBy;
     return readInstant(ctx.use(Prometheus), { query: query.value, freshBy: freshBy.value, staleAfterMs: parseDuration(input.staleAfter) ?? 0, limit: input.limit }, { signal: ctx.signal });
   },

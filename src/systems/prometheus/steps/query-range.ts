@@ -3,7 +3,7 @@ import { defineRead, z } from '#step-kit/index.ts';
 import { fillFreshBy, fillLabels } from '../query-text.ts';
 import { readRange } from '../range.ts';
 import { MOST_SERIES } from '../reading.ts';
-import { duration, labelRecord, labelValues, queryText, selectorText, state } from '../shared-shape.ts';
+import { duration, labelRecord, labelValues, orAll, queryText, selectorText, state } from '../shared-shape.ts';
 import { Prometheus } from '../system.ts';
 
 const numbers = {
@@ -22,6 +22,7 @@ export const queryRange = defineRead({
   input: z.object({
     query: queryText,
     labels: labelValues,
+    orAll,
     freshBy: selectorText,
     range: duration('1h', 'How far to look back.'),
     step: z.string().default('').describe('Between two points; by default a 240th of the range, and at least 15s. At most 11,000 points come about.'),
@@ -53,9 +54,9 @@ export const queryRange = defineRead({
     },
   ],
   async run(input, ctx) {
-    const query = fillLabels(input.query, input.labels);
+    const query = fillLabels(input.query, input.labels, input.orAll);
     if (!query.ok) return query;
-    const freshBy = fillFreshBy(input.freshBy, input.labels);
+    const freshBy = fillFreshBy(input.freshBy, input.labels, input.orAll);
     if (!freshBy.ok) return freshBy;
     const ask = { query: query.value, freshBy: freshBy.value, rangeMs: parseDuration(input.range) ?? 0, step: input.step, atLeast: input.atLeast, staleAfterMs: parseDuration(input.staleAfter) ?? 0, limit: MOST_SERIES };
     return readRange(ctx.use(Prometheus), ask, { signal: ctx.signal });

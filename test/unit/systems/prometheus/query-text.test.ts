@@ -19,6 +19,14 @@ describe('labels in a query', () => {
     expect(fillLabels(query, A)).toMatchObject({ ok: false, failure: { reason: 'invalid' } });
   });
 
+  it('that are missing may stand for all series where that is asked for, and leave a query that is still one', () => {
+    for (const [query, filled] of [['a{$labels}', 'a{}'], ['a{b="c", $labels}', 'a{b="c", }'], ['a{ $labels , b="c"}', 'a{  b="c"}'], ['a{$labels,b="c"} / a{$labels}', 'a{b="c"} / a{}']] as const) {
+      expect(fillLabels(query, [], true)).toEqual({ ok: true, value: filled });
+    }
+    expect(fillFreshBy('a{b="c", $labels}', [], true)).toEqual({ ok: true, value: 'a{b="c", }' });
+    expect(fillLabels('a{$labels}', A, true)).toEqual({ ok: true, value: 'a{pool="a"}' });
+  });
+
   it('that are missing do not turn the query into one for everything, and those without a place are told', () => {
     expect(fillLabels('up{$labels}', [])).toMatchObject({ ok: false, failure: { reason: 'refused' } });
     expect(fillLabels('up', A)).toMatchObject({ ok: false, failure: { reason: 'invalid' } });

@@ -136,7 +136,7 @@ const CONSTANT = [
   'health', 'health_no_key', 'api_v1_health', 'auth_bad_key_401', 'auth_bearer_key', 'auth_config', 'auth_keys', 'auth_missing_key_401', 'not_found_route',
   'method_not_allowed', 'metrics_on_http_port', 'dlq_list_empty', 'dlq_list_1', 'dlq_page_1', 'dlq_page_empty', 'dlq_delete_missing', 'dlq_delete_again',
   'dlq_get_single_405', 'dlq_bulk_retry_absent', 'dlq_retry_404', 'dlq_retry_with_body', 'dlq_retry_twice_404', 'dlq_retry_other_tenant', 'jobs_list_empty',
-  'jobs_list_tenant_param', 'job_get_404', 'job_cancel_404', 'traces_404', 'worker_get_404', 'workers_empty', 'pools_list', 'topics_list', 'tenant_missing',
+  'jobs_list_tenant_param', 'job_get_404', 'job_cancel_404', 'traces_404', 'worker_get_404', 'workers_empty', 'pools_list', 'topics_list', 'schemas_list', 'tenant_missing',
   'tenant_missing_bad_key', 'tenant_other', 'status_idle',
 ];
 const QUEUES = [

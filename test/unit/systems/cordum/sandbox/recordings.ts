@@ -25,7 +25,7 @@ interface Stored {
 const FOLDER = fileURLToPath(new URL('../../../../fixtures/cordum/', import.meta.url));
 /** The gateway's HTTP port; other ports are other services. */
 const GATEWAY = ':18081';
-const FAMILIES = /^\/(?:api\/v1\/(?:dlq|jobs|traces|workers|pools|topics|auth|status|health|nope|approvals|policy|workflows|workflow-runs|config|license|admin)\b|health$|metrics$)/;
+const FAMILIES = /^\/(?:api\/v1\/(?:dlq|jobs|traces|workers|pools|topics|schemas|auth|status|health|nope|approvals|policy|workflows|workflow-runs|config|license|admin)\b|health$|metrics$)/;
 
 /** Every recorded exchange with the gateway on one of the subjects that the sandbox plays. */
 export function gatewayRecordings(): Recording[] {

@@ -18,6 +18,7 @@ import { policyEvaluate } from '#systems/cordum/steps/policy-evaluate.ts';
 import { policyExplain } from '#systems/cordum/steps/policy-explain.ts';
 import { policySimulate } from '#systems/cordum/steps/policy-simulate.ts';
 import { policySnapshots } from '#systems/cordum/steps/policy-snapshots.ts';
+import { topicSchemasList } from '#systems/cordum/steps/topic-schemas-list.ts';
 import { workflowRunsGet } from '#systems/cordum/steps/workflow-runs-get.ts';
 import { workflowRunsList } from '#systems/cordum/steps/workflow-runs-list.ts';
 import { workflowRunsTimeline } from '#systems/cordum/steps/workflow-runs-timeline.ts';
@@ -78,10 +79,14 @@ describe('policy, as recorded', () => {
   });
 
   it('shows snapshots, bundles, statistics and the audit trail', async () => {
-    cordum.on('GET', '/api/v1/policy/snapshots', 'policy_snapshots');
-    cordum.on('GET', '/api/v1/policy/bundles/snapshots', 'policy_bundle_snapshots_list', { status: 403, body: { error: 'access denied', status: 403 } });
-    expect(await run(policySnapshots)).toMatchObject({ kernel: [{ current: true }], bundlesSeen: true, bundles: [{ id: '2026-11-20T19:19:59Z-d320eda40f' }] });
+    const denied = { status: 403, body: { error: 'access denied', status: 403 } };
+    const silent = { status: 503, body: { error: 'safety kernel unavailable', status: 503 } };
+    cordum.on('GET', '/api/v1/policy/snapshots', 'policy_snapshots', 'policy_snapshots', silent, silent);
+    cordum.on('GET', '/api/v1/policy/bundles/snapshots', 'policy_bundle_snapshots_list', denied, 'policy_bundle_snapshots_list', denied);
+    expect(await run(policySnapshots)).toMatchObject({ kernelSeen: true, kernel: [{ current: true }], bundlesSeen: true, bundles: [{ id: '2026-11-20T19:19:59Z-d320eda40f' }] });
     expect(await run(policySnapshots)).toMatchObject({ bundlesSeen: false, note: expect.stringMatching(/role admin/) });
+    expect(await run(policySnapshots)).toMatchObject({ kernelSeen: false, current: '', kernel: [], bundles: [{ id: '2026-11-20T19:19:59Z-d320eda40f' }], note: expect.stringMatching(/kernel/) });
+    await expect(run(policySnapshots)).rejects.toThrow(/unavailable/);
     cordum.on('GET', '/api/v1/policy/bundles', 'policy_bundles_list', 'policy_bundles_empty');
     expect(await run(policyBundles)).toMatchObject({ total: 1, enabled: 1, items: [{ id: 'secops/demo', ruleCount: 1 }] });
     expect(await run(policyBundles)).toMatchObject({ total: 0, enabled: 0 });
@@ -160,6 +165,17 @@ describe('the rest, as recorded', () => {
     expect(await run(licenseGet)).toMatchObject({ valid: false, daysLeft: -20, usageSeen: false });
   });
 
+  it('lists topics with their schemas, and says which schema or topic is not there', async () => {
+    const bound = (name: string, schema: string) => ({ name, pool: 'p', input_schema_id: schema, status: 'active', active_worker_count: 1 });
+    cordum.on('GET', '/api/v1/topics', 'topics_list', { body: { items: [bound('job.a', 'a-in'), bound('job.b', 'gone'), bound('job.c', ''), { pool: 'nameless' }, { ...bound('job.d', ''), active_worker_count: 0 }], registry_empty: false } });
+    cordum.on('GET', '/api/v1/schemas?limit=500', 'schemas_list', { body: { schemas: ['a-in', 7] } }, { status: 503, body: { error: 'schema registry unavailable', status: 503 } });
+    expect(await run(topicSchemasList, { expected: ['job.default', 'job.nobody', 'job.nobody'] })).toMatchObject({ registryEmpty: false, schemas: 0, missing: [{ name: 'job.nobody' }], note: '' });
+    const listed = (await run(topicSchemasList)) as { items: { name: string; schemaMissing: boolean; served: boolean }[] };
+    expect(listed).toMatchObject({ total: 4, schemas: 1, withoutSchema: 2, truncated: false, note: expect.stringMatching(/^1 of the rows/) });
+    expect(listed.items.map(({ name, schemaMissing, served }) => [name, schemaMissing, served])).toEqual([['job.a', false, true], ['job.b', true, true], ['job.c', false, true], ['job.d', false, false]]);
+    await expect(run(topicSchemasList)).rejects.toThrow('unavailable');
+  });
+
   it('shows locks without the counters of the rate limiter', async () => {
     cordum.on('GET', '/api/v1/admin/locks', 'admin_locks');
     expect(await run(locksList)).toMatchObject({ total: 2, reconcilerHeld: false, byType: [{ type: 'delay_poller', count: 1 }, { type: 'workflow_reconciler', count: 1 }] });
@@ -197,6 +213,7 @@ describe('whatever comes from outside', () => {
     [licenseGet, {}, ['GET /api/v1/license', 'GET /api/v1/license/usage']],
     [credentialsList, {}, ['GET /api/v1/workers/credentials']],
     [locksList, {}, ['GET /api/v1/admin/locks']],
+    [topicSchemasList, {}, ['GET /api/v1/topics', 'GET /api/v1/schemas?limit=500']],
     [keysList, {}, ['GET /api/v1/auth/keys']],
   ];
 

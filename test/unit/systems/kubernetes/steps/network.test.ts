@@ -30,6 +30,17 @@ describe('whether a service may be reached', () => {
     expect(await may()).toMatchObject({ allowed: 'no', ingress: { allowed: 'no', policy: 'cordum-default-deny' }, egress: { allowed: 'yes', policy: 'cordum-egress-api-gateway' } });
   });
 
+  it('is asked for a Job of a backup by the labels of its template, which as shipped has none', async () => {
+    kube.addStatefulSet({ name: 'cordum-redis', container: 'redis', labels: { app: 'redis' } });
+    kube.addCronJob({ name: 'cordum-redis-backup' });
+    policy('cordum-allow-redis', { podSelector: { matchLabels: { app: 'redis' } }, policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: { matchExpressions: [{ key: 'app', operator: 'Exists' }] } }] }] });
+    const backup = { service: 'redis', fromBackup: 'redis', port: 6379 };
+    expect(await may(backup)).toMatchObject({ allowed: 'no', ingress: { policy: 'cordum-allow-redis' } });
+    policy('let-jobs-in', { podSelector: { matchLabels: { app: 'redis' } }, policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: { matchExpressions: [{ key: 'job-name', operator: 'Exists' }] } }] }] });
+    expect(await may(backup)).toMatchObject({ allowed: 'yes', ingress: { policy: 'let-jobs-in' } });
+    await expect(may({ ...backup, fromBackup: 'nats' })).rejects.toThrow('cordum-nats-backup');
+  });
+
   it('is yes when one of several policies allows it, on that port only', async () => {
     policy('deny', { podSelector: {}, policyTypes: ['Ingress'] });
     policy('allow', { podSelector: kernelPods, policyTypes: ['Ingress'], ingress: [{ from: [fromGateway], ports: [{ protocol: 'TCP', port: 50051 }] }] });
