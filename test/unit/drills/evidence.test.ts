@@ -16,7 +16,7 @@ const CONTEXT = { tool: { name: 'cordum-runbook-bot', version: '0.1.0' }, runtim
 
 const folders: string[] = [];
 afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
 });
 
 function folder(): string {
