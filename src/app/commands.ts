@@ -32,6 +32,12 @@ export interface LocalCommands {
   doctor(options: LocalOptions): Promise<ExitCode>;
   reference(options: LocalOptions): Promise<ExitCode>;
   demo(options: DemoOptions): Promise<ExitCode>;
+  /** Takes a backup of a store into a directory. */
+  backupTake(given: Given, options: LocalOptions): Promise<ExitCode>;
+  /** Says which backups a directory holds. */
+  backupList(given: Given, options: LocalOptions): Promise<ExitCode>;
+  /** Checks the files of backups without restoring them. */
+  backupVerify(given: Given, options: LocalOptions): Promise<ExitCode>;
   /** Restores a backup into a sandbox and says what it is worth. */
   drillRun(given: Given, options: LocalOptions): Promise<ExitCode>;
   /** Checks a bundle of evidence, and those before it. */

@@ -11,10 +11,11 @@ import { reapOrphans } from '#drills/sandbox/lease.ts';
 import { systemClock } from '#kernel/clock.ts';
 import { formatDuration } from '#kernel/duration.ts';
 import type { Result } from '#kernel/failure.ts';
+import { printable } from '#kernel/text.ts';
 import type { ExitCode, Given, LocalOptions } from './commands.ts';
 import { readDrillCommand, type DrillCommand } from './drill-options.ts';
 import { newDrillId, performDrill } from './drill-parts.ts';
-import { Misuse } from './live-options.ts';
+import { Misuse, orMisuse } from './live-options.ts';
 import { osUser } from './os-user.ts';
 import { VERSION } from './version.ts';
 
@@ -76,11 +77,6 @@ function tableOf(outcome: DrillOutcome, bundle: string | null): string {
   ].join('\n');
 }
 
-/** Names in a backup come from outside: they do not steer a terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\u{fffd}');
-}
-
 export async function drillVerify({ words, lists }: Given, { json, out, note }: LocalOptions): Promise<ExitCode> {
   const keys = orMisuse(
     () =>
@@ -116,14 +112,4 @@ export async function drillReap({ options }: Given, { json, out }: LocalOptions)
   if (json) out(JSON.stringify({ reaped }));
   else out(reaped.length === 0 ? 'Nothing was left behind.' : reaped.map(({ folder, killed }) => `Removed ${folder}, ended ${killed.length} process(es).`).join('\n'));
   return 0;
-}
-
-function orMisuse<T>(read: () => T, note: (text: string) => void): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof Misuse)) throw error;
-    note(error.message);
-    return undefined;
-  }
 }

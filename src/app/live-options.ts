@@ -52,3 +52,14 @@ function textOf(options: Options, name: string): string | undefined {
     throw new Misuse(`--${name}: ${path} cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'for no reason given'}).`);
   }
 }
+
+/** Undefined after a mistake, which has been said. */
+export function orMisuse<T>(read: () => T, note: (text: string) => void): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Misuse)) throw error;
+    note(error.message);
+    return undefined;
+  }
+}

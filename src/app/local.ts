@@ -3,6 +3,7 @@ import type { DemoOptions, ExitCode, LocalCommands, LocalOptions } from './comma
 import { loadConfigOfProcess } from '#config/load.ts';
 import type { Config } from '#config/config.ts';
 import { verifyChain } from '#journal/sqlite/chain.ts';
+import { backupList, backupTake, backupVerify } from './backups.ts';
 import { runDemo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { drillReap, drillRun, drillVerify } from './drills.ts';
@@ -21,6 +22,9 @@ export const localCommands: LocalCommands = {
     return 0;
   },
   demo: async ({ yes, note, out }: DemoOptions) => (await runDemo({ yes, stopped: signalled(), say: yes ? out : note })) as ExitCode,
+  backupTake: (given, options) => backupTake(given, options, signalled()),
+  backupList,
+  backupVerify,
   drillRun: (given, options) => drillRun(given, options, signalled()),
   drillVerify,
   drillReap,

@@ -6,11 +6,10 @@ import { isoTime, type Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import { CONFIG_PATTERNS, type ConfigEntry, type ConfigFile } from './config-file.ts';
 import type { Manifest } from './manifest.ts';
-import { stampOf } from './names.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import { REQUIRED_KEYS } from './redis/facts.ts';
-import { readTopology, type Topology } from './redis/topology.ts';
-import { codeOf, digestFile, discard, finishFile, prepareDirectory, UNFINISHED, writeManifest, type Taken } from './taking.ts';
+import { reachPrimary, readTopology, type Primary, type Topology } from './redis/topology.ts';
+import { cancelled, claimStamp, codeOf, digestFile, discard, finishSet, isOfSystem, prepareDirectory, UNFINISHED, writeFailure, type Taken } from './taking.ts';
 
 const KEYS_MAX = 10_000;
 const SCAN_COUNT = 1_000;
@@ -35,8 +34,12 @@ export async function takeConfig(take: TakeConfig, parts: TakeConfigParts): Prom
   if (!writable.ok) return writable;
   const opened = await parts.connect(take);
   if (!opened.ok) return opened;
-  const startedMs = parts.clock.now();
-  const stamp = stampOf(startedMs);
+  const claimed = await claimStamp(directory, 'config', parts.clock, parts.signal);
+  if (!claimed.ok) {
+    await opened.value.close();
+    return claimed;
+  }
+  const { stamp, startedMs } = claimed.value;
   const path = `config-${stamp}.json`;
   try {
     const topology = await readTopology(opened.value, take);
@@ -44,7 +47,7 @@ export async function takeConfig(take: TakeConfig, parts: TakeConfigParts): Prom
     const missing: string[] = [];
     for (const primary of topology.primaries) {
       parts.onStep?.(`reading the configuration from ${primary.host}:${primary.port}`);
-      const read = await readPrimary(primary, topology, opened.value, parts);
+      const read = await readPrimary(primary, take, topology, opened.value, parts);
       if (read.ok) keys.push(...read.value);
       else missing.push(`${primary.host}:${primary.port} (${read.failure.message})`);
     }
@@ -53,7 +56,6 @@ export async function takeConfig(take: TakeConfig, parts: TakeConfigParts): Prom
     const sorted = keys.toSorted((a, b) => (a.key < b.key ? -1 : 1));
     const file: ConfigFile = { version: 1, takenAt: isoTime(startedMs), keys: sorted };
     await writeFile(join(directory, path + UNFINISHED), `${JSON.stringify(file, null, 1)}\n`, { mode: 0o600 });
-    await finishFile(directory, path);
     const manifest: Manifest = {
       version: 1,
       store: 'config',
@@ -61,28 +63,29 @@ export async function takeConfig(take: TakeConfig, parts: TakeConfigParts): Prom
       finishedAt: isoTime(parts.clock.now()),
       tool: take.tool,
       source: { address: `${take.host}:${take.port}`, serverVersion: topology.serverVersion, identity: [topology.runId, ...topology.nodeIds], mode: topology.mode },
-      files: [{ path, ...(await digestFile(join(directory, path))) }],
+      files: [{ path, ...(await digestFile(join(directory, path + UNFINISHED))) }],
       complete: missing.length === 0,
       missing,
       config: { keys: sorted.map(({ key, type, value, dump }) => ({ key, type, sha256: createHash('sha256').update(value ?? Buffer.from(dump, 'base64')).digest('hex') })) },
     };
-    return succeed(await writeManifest(directory, 'config', stamp, manifest));
+    return succeed(await finishSet(directory, stamp, [path], manifest));
   } catch (error) {
-    return fail('unavailable', `The backup could not be taken: ${codeOf(error)}.`);
+    if (parts.signal.aborted) return cancelled();
+    return isOfSystem(error) ? { ok: false, failure: writeFailure(directory, error) } : fail('unavailable', `Redis at ${take.host}:${take.port} does not give its configuration: ${codeOf(error)}.`);
   } finally {
-    await discard(directory, [path]);
+    await discard(directory, 'config', stamp, [path]);
     await opened.value.close();
   }
 }
 
-async function readPrimary(primary: { readonly host: string; readonly port: number }, topology: Topology, first: RedisConnection, { connect, signal }: TakeConfigParts): Promise<Result<readonly ConfigEntry[]>> {
+async function readPrimary(primary: Primary, given: TakeConfig, topology: Topology, first: RedisConnection, { connect, signal }: TakeConfigParts): Promise<Result<readonly ConfigEntry[]>> {
   if (topology.mode === 'standalone') return succeed(await readKeys(first, signal));
-  const opened = await connect(primary);
+  const opened = await reachPrimary(primary, given, connect);
   if (!opened.ok) return opened;
   try {
-    return succeed(await readKeys(opened.value, signal));
+    return succeed(await readKeys(opened.value.connection, signal));
   } finally {
-    await opened.value.close();
+    await opened.value.connection.close();
   }
 }
 

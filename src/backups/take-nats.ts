@@ -1,14 +1,13 @@
 /** Takes a backup of the streams of JetStream, in the layout of natscli, and reads each archive back before it counts. */
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isoTime, type Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { readStreamArchive } from './archive/read.ts';
 import type { Manifest, NatsFacts } from './manifest.ts';
-import { stampOf } from './names.ts';
-import { codeOf, digestFile, prepareDirectory, UNFINISHED, writeManifest, type Taken } from './taking.ts';
+import { cancelled, claimStamp, codeOf, digestFile, discard, finishSet, isOfSystem, prepareDirectory, UNFINISHED, writeFailure, type Taken } from './taking.ts';
 
 export interface LiveStream {
   readonly messages: number;
@@ -34,8 +33,8 @@ export interface TakeNats {
   readonly address: string;
   readonly directory: string;
   readonly tool: Manifest['tool'];
-  /** Which streams; one that is not there makes the backup incomplete. */
-  readonly streams: readonly string[];
+  /** Which streams; one that is not there makes the backup incomplete. Undefined: all of Cordum's. */
+  readonly streams: readonly string[] | undefined;
 }
 
 export interface TakeNatsParts {
@@ -48,17 +47,24 @@ export interface TakeNatsParts {
 type StreamFacts = NatsFacts['streams'][number];
 /** Names that cannot be those of a folder are refused before anything is asked. */
 const STREAM_NAME = /^[A-Za-z0-9_-]{1,255}$/;
+/** Cordum's streams begin so; these two it cannot do without (cordum.md §5.4). */
+const OF_CORDUM = 'CORDUM_';
+export const REQUIRED_STREAMS = ['CORDUM_SYS', 'CORDUM_JOBS'] as const;
+const NAMED_MAX = 10;
 
 export async function takeNats(take: TakeNats, parts: TakeNatsParts): Promise<Result<Taken>> {
   const { directory } = take;
-  const strange = take.streams.find((name) => !STREAM_NAME.test(name));
+  const strange = take.streams?.find((name) => !STREAM_NAME.test(name));
   if (strange !== undefined) return fail('invalid', `"${strange.slice(0, 80)}" is not the name of a stream.`);
   const writable = await prepareDirectory(directory);
   if (!writable.ok) return writable;
   const listed = await parts.source.streams();
   if (!listed.ok) return listed;
-  const startedMs = parts.clock.now();
-  const stamp = stampOf(startedMs);
+  const wanted = [...new Set(take.streams ?? [...REQUIRED_STREAMS, ...listed.value.filter((name) => name.startsWith(OF_CORDUM) && STREAM_NAME.test(name))])];
+  const others = listed.value.filter((name) => !wanted.includes(name)).toSorted();
+  const claimed = await claimStamp(directory, 'nats', parts.clock, parts.signal);
+  if (!claimed.ok) return claimed;
+  const { stamp, startedMs } = claimed.value;
   // Under a name that no inventory takes for a backup, until every stream is in it.
   const folder = `nats-${stamp}`;
   const unfinished = join(directory, folder + UNFINISHED);
@@ -66,7 +72,7 @@ export async function takeNats(take: TakeNats, parts: TakeNatsParts): Promise<Re
   const missing: string[] = [];
   try {
     await mkdir(unfinished, { mode: 0o700 });
-    for (const name of take.streams) {
+    for (const name of wanted) {
       if (!listed.value.includes(name)) {
         missing.push(`${name} (there is no such stream)`);
         continue;
@@ -74,13 +80,13 @@ export async function takeNats(take: TakeNats, parts: TakeNatsParts): Promise<Re
       parts.onStep?.(`taking a snapshot of ${name}`);
       const taken = await takeStream(name, `${folder}/${name}.snapshot`, join(unfinished, `${name}.snapshot`), parts);
       if (taken.ok) streams.push(taken.value);
-      else if (parts.signal.aborted) return taken;
+      else if (parts.signal.aborted) return cancelled();
       else missing.push(`${name} (${taken.failure.message})`);
     }
-    if (streams.length === 0) return fail('unavailable', `No stream could be backed up: ${missing.join('; ')}`);
-    await rename(unfinished, join(directory, folder));
+    if (others.length > 0) parts.onStep?.(`not among them: ${others.slice(0, NAMED_MAX).join(', ')}${others.length > NAMED_MAX ? ' and more' : ''}; name them with --stream`);
+    if (streams.length === 0) return fail('unavailable', `No stream could be backed up: ${missing.join('; ')}.`);
     const paths = streams.flatMap(({ name }) => [`${folder}/${name}.snapshot/backup.json`, `${folder}/${name}.snapshot/stream.tar.s2`]);
-    const files = await Promise.all(paths.map(async (path) => ({ path, ...(await digestFile(join(directory, path))) })));
+    const files = await Promise.all(paths.map(async (path) => ({ path, ...(await digestFile(join(unfinished, path.slice(folder.length + 1)))) })));
     const { server } = parts.source;
     const manifest: Manifest = {
       version: 1,
@@ -94,11 +100,12 @@ export async function takeNats(take: TakeNats, parts: TakeNatsParts): Promise<Re
       missing,
       nats: { streams },
     };
-    return succeed(await writeManifest(directory, 'nats', stamp, manifest));
+    return succeed(await finishSet(directory, stamp, [folder], manifest));
   } catch (error) {
-    return fail('unavailable', `The backup could not be written: ${codeOf(error)}.`);
+    if (parts.signal.aborted) return cancelled();
+    return isOfSystem(error) ? { ok: false, failure: writeFailure(directory, error) } : fail('unavailable', `NATS did not give its streams: ${codeOf(error)}.`);
   } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    await discard(directory, 'nats', stamp, [folder]);
   }
 }
 
@@ -106,19 +113,29 @@ async function takeStream(name: string, path: string, folder: string, { source, 
   await mkdir(folder, { mode: 0o700 });
   const archive = join(folder, 'stream.tar.s2');
   const file = await open(archive, 'wx', 0o600);
+  let broken: unknown;
+  const keep = async (chunk: Uint8Array): Promise<void> => {
+    try {
+      await file.write(chunk);
+    } catch (error) {
+      broken = error;
+      throw error;
+    }
+  };
   let snapshot: Awaited<ReturnType<StreamSource['snapshot']>>;
   try {
-    snapshot = await source.snapshot(name, { check: true, signal, write: async (chunk) => void (await file.write(chunk)) });
+    snapshot = await source.snapshot(name, { check: true, signal, write: (chunk) => keep(chunk) });
+    if (broken !== undefined) throw broken;
     await file.sync();
   } finally {
     await file.close();
   }
   if (!snapshot.ok) {
-    await rm(dirname(archive), { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
     return snapshot;
   }
   const { config, state } = snapshot.value;
-  await writeFile(join(folder, 'backup.json'), JSON.stringify({ config, state }), { mode: 0o600 });
+  await writeFile(join(folder, 'backup.json'), JSON.stringify({ config, state }), { mode: 0o600, flush: true });
   // A server before 2.10 ends a snapshot that broke off as if it were whole.
   const seen = await readStreamArchive(createReadStream(archive));
   const problems = [...seen.problems, ...(seen.messages < state.messages ? [`it holds ${seen.messages} of ${state.messages} messages`] : []), ...(seen.consumers.length === state.consumer_count ? [] : [`it holds ${seen.consumers.length} of ${state.consumer_count} consumers`])];

@@ -2,17 +2,17 @@
  * Takes a backup of a Redis: an RDB of every primary, each checked, then loaded into a sandbox. What is in it is written into the
  * manifest from there, so the facts are those of the backup and not of a live system that has moved on, and it is proven to load.
  */
-import { chmod } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isoTime, type Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Failure, type Result } from '#kernel/failure.ts';
 import type { Manifest, RedisFacts } from './manifest.ts';
-import { redisFile, stampOf } from './names.ts';
+import { redisFile } from './names.ts';
 import type { CheckedRdb } from './redis/check-rdb.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import { lookAtRdb } from './redis/rdb-file.ts';
-import { readTopology, type Primary, type Topology } from './redis/topology.ts';
-import { codeOf, digestFile, discard, finishFile, prepareDirectory, UNFINISHED, writeManifest, type Taken } from './taking.ts';
+import { reachPrimary, readTopology, type Primary, type Topology } from './redis/topology.ts';
+import { cancelled, claimStamp, codeOf, digestFile, discard, finishSet, isOfSystem, prepareDirectory, UNFINISHED, writeFailure, type Taken } from './taking.ts';
 
 export interface TakeRedis {
   readonly host: string;
@@ -56,8 +56,9 @@ export async function takeRedis(take: TakeRedis, parts: TakeRedisParts): Promise
   if (notPrimary !== undefined) return fail('refused', notPrimary);
   if (topology.primaries.length === 0) return fail('unavailable', 'No node of the cluster owns a slot.');
 
-  const startedMs = parts.clock.now();
-  const stamp = stampOf(startedMs);
+  const claimed = await claimStamp(directory, 'redis', parts.clock, parts.signal);
+  if (!claimed.ok) return claimed;
+  const { stamp, startedMs } = claimed.value;
   const paths = topology.primaries.map((_, i) => redisFile(stamp, topology.mode === 'cluster' ? i : null));
   try {
     const shards: Shard[] = [];
@@ -65,19 +66,20 @@ export async function takeRedis(take: TakeRedis, parts: TakeRedisParts): Promise
     for (const [i, primary] of topology.primaries.entries()) {
       const path = paths[i] ?? '';
       parts.onStep?.(`copying ${primary.host}:${primary.port} to ${path}`);
-      const shard = await takeShard(primary, path, directory, parts);
+      const shard = await takeShard(primary, path, { take, topology, parts });
       if (shard.ok) shards.push(shard.value);
-      else if (topology.mode === 'standalone' || parts.signal.aborted) return shard;
+      else if (parts.signal.aborted) return cancelled();
+      else if (topology.mode === 'standalone') return shard;
       else missing.push(`${primary.host}:${primary.port} (${shard.failure.message})`);
     }
-    if (shards.length === 0) return fail('unavailable', `No primary could be copied: ${missing.join('; ')}`);
-    parts.onStep?.(`loading ${shards.length} file(s) into a sandbox to see what is in them`);
-    const facts = await parts.readFacts(shards.map(({ file, slots }) => ({ file: join(directory, file + UNFINISHED), slots })), topology.mode === 'cluster');
-    if (!facts.ok) return notLoadable(facts.failure);
-    for (const { file } of shards) await finishFile(directory, file);
-    const files = await Promise.all(shards.map(async ({ file }) => ({ path: file, ...(await digestFile(join(directory, file))) })));
+    if (shards.length === 0) return fail('unavailable', `No primary could be copied: ${missing.join('; ')}.`);
     const uncovered = topology.mode === 'cluster' ? coverage(topology.primaries) : '';
     if (uncovered !== '') missing.push(uncovered);
+    parts.onStep?.(`loading ${shards.length} file(s) into a sandbox to see what is in them`);
+    const facts = await parts.readFacts(shards.map(({ file, slots }) => ({ file: join(directory, file + UNFINISHED), slots })), topology.mode === 'cluster' && missing.length === 0);
+    if (parts.signal.aborted) return cancelled();
+    if (!facts.ok) return notLoadable(facts.failure);
+    const files = await Promise.all(shards.map(async ({ file }) => ({ path: file, ...(await digestFile(join(directory, file + UNFINISHED))) })));
     const manifest: Manifest = {
       version: 1,
       store: 'redis',
@@ -90,25 +92,42 @@ export async function takeRedis(take: TakeRedis, parts: TakeRedisParts): Promise
       missing,
       redis: { shards, ...facts.value },
     };
-    return succeed(await writeManifest(directory, 'redis', stamp, manifest));
+    return succeed(await finishSet(directory, stamp, shards.map(({ file }) => file), manifest));
   } catch (error) {
-    return fail('unavailable', `The backup could not be written: ${codeOf(error)}.`);
+    if (parts.signal.aborted) return cancelled();
+    return isOfSystem(error) ? { ok: false, failure: writeFailure(directory, error) } : fail('unavailable', `The backup could not be taken: ${codeOf(error)}.`);
   } finally {
-    await discard(directory, paths);
+    await discard(directory, 'redis', stamp, paths);
   }
 }
 
-async function takeShard(primary: Primary, path: string, directory: string, parts: TakeRedisParts): Promise<Result<Shard>> {
+interface Taking {
+  readonly take: TakeRedis;
+  readonly topology: Topology;
+  readonly parts: TakeRedisParts;
+}
+
+async function takeShard(primary: Primary, path: string, { take, topology, parts }: Taking): Promise<Result<Shard>> {
   if (primary.failing) return fail('unreachable', 'the cluster says that it is gone');
-  const part = join(directory, path + UNFINISHED);
-  const dumped = await parts.dump(primary, part);
+  const at = topology.mode === 'cluster' ? await whereIs(primary, take, parts) : succeed(primary);
+  if (!at.ok) return at;
+  const part = join(take.directory, path + UNFINISHED);
+  // Made here, so that nobody else can read it while it is filled.
+  await (await open(part, 'wx', 0o600)).close();
+  const dumped = await parts.dump(at.value, part);
   if (!dumped.ok) return dumped;
-  await chmod(part, 0o600);
   const look = await lookAtRdb(part);
   if (!look.ok) return fail('invalid', `The RDB of ${primary.host}:${primary.port} is of no use: ${look.because}.`);
   const checked = await parts.checkRdb(part);
   if (!checked.ok) return fail('invalid', `The RDB of ${primary.host}:${primary.port} is damaged: ${checked.because}.`);
   return succeed({ file: path, slots: [...primary.slots], runId: primary.nodeId, keys: checked.keys, expires: checked.volatile });
+}
+
+async function whereIs(primary: Primary, take: TakeRedis, parts: TakeRedisParts): Promise<Result<{ readonly host: string; readonly port: number }>> {
+  const reached = await reachPrimary(primary, take, (at) => parts.connect(at));
+  if (!reached.ok) return reached;
+  await reached.value.connection.close();
+  return succeed({ host: reached.value.host, port: reached.value.port });
 }
 
 /** A cluster without all slots serves, when it is told to; its backup lacks what nobody owns. */

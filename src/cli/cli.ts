@@ -93,6 +93,12 @@ async function runLocal(command: CommandSpec, given: Given, { out, note, local }
       return commands.reference(options);
     case 'demo':
       return commands.demo({ ...options, yes: given.switches.has('yes') });
+    case 'backup take':
+      return commands.backupTake(given, options);
+    case 'backup list':
+      return commands.backupList(given, options);
+    case 'backup verify':
+      return commands.backupVerify(given, options);
     case 'drill run':
       return commands.drillRun(given, options);
     case 'drill verify':

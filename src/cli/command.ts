@@ -1,4 +1,5 @@
 /** The commands as data: parsed, helped and documented from this one table. */
+import { BACKUP_COMMANDS } from './command-backup.ts';
 import { DRILL_COMMANDS } from './command-drill.ts';
 import type { CommandSpec, OptionSpec, WordSpec } from './command-spec.ts';
 
@@ -84,6 +85,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Stop every write within a second, let them go on, or say how it stands.',
     examples: ['runbook-bot kill-switch on --reason "something is wrong"', 'runbook-bot kill-switch status'],
   },
+  ...BACKUP_COMMANDS,
   ...DRILL_COMMANDS,
 ];
 

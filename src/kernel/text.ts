@@ -5,3 +5,8 @@ export function cutText(text: string, length: number): string {
   const end = lastUnit >= 0xd800 && lastUnit <= 0xdbff ? length - 2 : length - 1;
   return `${text.slice(0, end)}…`;
 }
+
+/** Names from outside do not steer a terminal: control and direction characters become a replacement character. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\u{fffd}');
+}

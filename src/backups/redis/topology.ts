@@ -1,4 +1,5 @@
 /** Which servers make up a Redis: itself, or the primaries of its cluster. */
+import type { Result } from '#kernel/failure.ts';
 import type { RedisConnection } from './connection.ts';
 
 export interface Primary {
@@ -64,4 +65,37 @@ export function readNodes(text: string, at: { readonly host: string; readonly po
       },
     ];
   });
+}
+
+export interface Reached {
+  readonly host: string;
+  readonly port: number;
+  readonly connection: RedisConnection;
+}
+
+type Connect = (at: { readonly host: string; readonly port: number }) => Promise<Result<RedisConnection>>;
+
+/**
+ * A primary of a cluster, where it announces itself, or else (port forwarding, containers) on the same port of the host that was
+ * given. There another server may listen, so it has to say that it is this node.
+ */
+export async function reachPrimary(primary: Primary, given: { readonly host: string }, connect: Connect): Promise<Result<Reached>> {
+  const announced = await reachAt(primary, primary.host, connect);
+  if (announced.ok || primary.host === given.host) return announced;
+  const forwarded = await reachAt(primary, given.host, connect);
+  return forwarded.ok ? forwarded : announced;
+}
+
+async function reachAt({ nodeId, port }: Primary, host: string, connect: Connect): Promise<Result<Reached>> {
+  const opened = await connect({ host, port });
+  if (!opened.ok) return opened;
+  const connection = opened.value;
+  try {
+    if (String(await connection.call('CLUSTER', 'MYID')) === nodeId) return { ok: true, value: { host, port, connection } };
+  } catch (error) {
+    await connection.close();
+    return { ok: false, failure: { reason: 'unexpected', message: `Redis at ${host}:${port} does not say which node it is: ${error instanceof Error ? error.message : 'for no reason given'}.` } };
+  }
+  await connection.close();
+  return { ok: false, failure: { reason: 'unreachable', message: `Redis at ${host}:${port} is another node than the cluster says.` } };
 }

@@ -62,7 +62,9 @@ export async function openStreamClient(options: StreamClientOptions): Promise<Re
       maxReconnectAttempts: 0,
     });
   } catch (error) {
-    return fail(reasonOf(error), `NATS cannot be reached: ${messageOf(error)}.`);
+    const reason = reasonOf(error);
+    const label = options.servers.map((server) => server.replace(/^[a-z]+:\/\/(?:[^@/]*@)?/, '')).join(', ');
+    return fail(reason, reason === 'unauthorised' ? `NATS at ${label} refuses the credentials.` : `NATS at ${label} cannot be reached: ${messageOf(error)}.`);
   }
   const jsm = await nc.jetstreamManager({ timeout: REQUEST_MS, checkAPI: false });
   return succeed(clientOf(nc, jsm, options));
@@ -165,5 +167,7 @@ function messageOf(error: unknown): string {
 }
 
 function failureOf(what: string, error: unknown): Failure {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === '503') return { reason: 'unavailable', message: `${what}: JetStream is off there, or has no leader.` };
   return { reason: reasonOf(error), message: `${what}: ${messageOf(error)}.` };
 }

@@ -10,6 +10,8 @@ import type { TlsMaterial } from '#kernel/tls.ts';
 const CONNECT_MS = 5_000;
 /** A turn of the counting script over 5,000 keys takes milliseconds; a large value some more. */
 const COMMAND_MS = 60_000;
+/** A server that hangs takes the connection and says nothing. */
+const GREET_MS = 5_000;
 
 export interface DataConnection {
   call(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;
@@ -37,10 +39,12 @@ export async function openDataConnection(at: DataAddress): Promise<Result<DataCo
   try {
     await redis.connect();
     await redis.ping();
+    redis.options.commandTimeout = COMMAND_MS;
   } catch (error) {
     redis.disconnect();
     const said = error instanceof Error ? error.message : '';
-    const auth = /NOAUTH|WRONGPASS|invalid password/i.test(said + last);
+    if (/NOAUTH/.test(said + last) && at.password === undefined) return fail('unauthorised', `Redis at ${at.host}:${at.port} wants a password.`);
+    const auth = /NOAUTH|WRONGPASS|invalid password|without any password configured/i.test(said + last);
     return auth ? fail('unauthorised', `Redis at ${at.host}:${at.port} refuses the password.`) : fail('unreachable', `Redis at ${at.host}:${at.port} cannot be reached: ${last || said}.`);
   }
   return succeed({
@@ -64,7 +68,7 @@ function optionsOf({ host, port, username, password, tls }: DataAddress) {
     protocol: 2,
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
-    commandTimeout: COMMAND_MS,
+    commandTimeout: GREET_MS,
     enableReadyCheck: false,
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,

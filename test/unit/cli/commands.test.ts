@@ -23,7 +23,7 @@ describe('the table of commands', () => {
 
   it('has the commands of this issue, and none that is not built yet', () => {
     expect(COMMANDS.map((command) => command.name).toSorted()).toEqual(
-      ['approvals', 'approve', 'audit', 'cancel', 'close', 'demo', 'deny', 'doctor', 'drill reap', 'drill run', 'drill verify', 'incidents', 'kill-switch', 'lint', 'plan', 'reference', 'run', 'runs', 'settle', 'show', 'start', 'test'].toSorted(),
+      ['approvals', 'approve', 'audit', 'backup list', 'backup take', 'backup verify', 'cancel', 'close', 'demo', 'deny', 'doctor', 'drill reap', 'drill run', 'drill verify', 'incidents', 'kill-switch', 'lint', 'plan', 'reference', 'run', 'runs', 'settle', 'show', 'start', 'test'].toSorted(),
     );
   });
 
@@ -122,8 +122,8 @@ describe('commands that build the bot', () => {
       calls.push([name, ...args.slice(0, -1), options.config, options.json, options.yes]);
       return 1;
     };
-    const local: LocalCommands = { start: asked('start'), lint: asked('lint'), test: asked('test'), auditVerify: asked('auditVerify'), doctor: asked('doctor'), reference: asked('reference'), demo: asked('demo'), drillRun: asked('drillRun'), drillVerify: asked('drillVerify'), drillReap: asked('drillReap') };
-    for (const args of [['start', '--config', 'x.yaml'], ['lint'], ['lint', 'runbooks/a.yaml', '--json'], ['test', 'runbooks'], ['audit', 'verify'], ['doctor'], ['reference'], ['demo', '--yes'], ['demo']]) {
+    const local: LocalCommands = { start: asked('start'), lint: asked('lint'), test: asked('test'), auditVerify: asked('auditVerify'), doctor: asked('doctor'), reference: asked('reference'), demo: asked('demo'), backupTake: asked('backupTake'), backupList: asked('backupList'), backupVerify: asked('backupVerify'), drillRun: asked('drillRun'), drillVerify: asked('drillVerify'), drillReap: asked('drillReap') };
+    for (const args of [['start', '--config', 'x.yaml'], ['lint'], ['lint', 'runbooks/a.yaml', '--json'], ['test', 'runbooks'], ['audit', 'verify'], ['doctor'], ['reference'], ['demo', '--yes'], ['demo'], ['backup', 'take', 'redis', '--url', 'redis://r', '--out', '/b'], ['backup', 'list', '/b', '--json'], ['backup', 'verify', '/b', '--set', 'x']]) {
       expect((await runCli(args, { clock, local: async () => local })).code).toBe(1);
     }
     expect(calls).toEqual([
@@ -136,6 +136,9 @@ describe('commands that build the bot', () => {
       ['reference', undefined, false, undefined],
       ['demo', undefined, false, true],
       ['demo', undefined, false, false],
+      ['backupTake', { words: { STORE: 'redis' }, options: { url: 'redis://r', out: '/b' }, lists: {}, switches: new Set() }, undefined, false, undefined],
+      ['backupList', { words: { DIR: '/b' }, options: {}, lists: {}, switches: new Set(['json']) }, undefined, true, undefined],
+      ['backupVerify', { words: { DIR: '/b' }, options: { set: 'x' }, lists: {}, switches: new Set() }, undefined, false, undefined],
     ]);
   });
 });

@@ -1,0 +1,197 @@
+/** Whether the files of a set are what they should be, as far as that is seen without restoring them: a drill sees more. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PROBLEMS_MAX, type StreamArchive } from './archive/archive.ts';
+import { readStreamArchive } from './archive/read.ts';
+import { CONFIG_FILE_MAX_BYTES, configFileShape } from './config-file.ts';
+import type { BackupFile, BackupSet } from './inventory.ts';
+import type { Manifest, NatsFacts } from './manifest.ts';
+import { timeOfStamp } from './names.ts';
+import type { CheckedRdb } from './redis/check-rdb.ts';
+import { REQUIRED_KEYS } from './redis/facts.ts';
+import { lookAtRdb } from './redis/rdb-file.ts';
+import { REQUIRED_STREAMS } from './take-nats.ts';
+import { codeOf, digestFile } from './taking.ts';
+
+export interface Problem {
+  /** Relative to the directory; empty when it is about the set. */
+  readonly file: string;
+  /** A part of a sentence or a sentence. */
+  readonly problem: string;
+}
+
+export interface SetVerdict {
+  readonly set: string;
+  readonly store: BackupSet['store'];
+  /** Empty: nothing speaks against it. */
+  readonly problems: readonly Problem[];
+  /** What could not be looked at. */
+  readonly notes: readonly string[];
+}
+
+export interface VerifyParts {
+  /** Undefined: there is no such program. */
+  readonly checkRdb: ((file: string) => Promise<CheckedRdb>) | undefined;
+}
+
+interface Look {
+  readonly directory: string;
+  readonly set: BackupSet;
+  readonly manifest: Manifest | undefined;
+  readonly parts: VerifyParts;
+  say(file: string, problem: string): void;
+}
+
+/** The times in the name and in the manifest of a set are the same: it was renamed otherwise. */
+const SAME_TIME_MS = 1_000;
+/** A stream with many consumers has a large state. */
+const BACKUP_JSON_MAX = 64 * 1024 * 1024;
+const NODE_FILE = /-node(\d+)\.rdb$/;
+
+export async function verifySet(directory: string, set: BackupSet, parts: VerifyParts): Promise<SetVerdict> {
+  const problems: Problem[] = [];
+  const manifest = typeof set.manifest === 'object' && 'version' in set.manifest ? set.manifest : undefined;
+  const look: Look = {
+    directory,
+    set,
+    manifest,
+    parts,
+    say: (file, problem) => {
+      if (problems.length < PROBLEMS_MAX * 5) problems.push({ file, problem });
+    },
+  };
+  if (typeof set.manifest === 'object' && 'unreadable' in set.manifest) look.say('', `Its manifest cannot be read: ${set.manifest.unreadable}.`);
+  if (set.files.length === 0) look.say('', 'It has no files.');
+  try {
+    if (manifest !== undefined) await againstManifest(manifest, look);
+    if (set.store === 'redis') await verifyRedis(look);
+    else if (set.store === 'nats') await verifyNats(look);
+    else await verifyConfig(look);
+  } catch (error) {
+    look.say('', `It cannot be read: ${codeOf(error)}.`);
+  }
+  return { set: `${set.store}-${set.stamp}`, store: set.store, problems, notes: set.manifest === 'none' ? ['It has no manifest: whether it is what was backed up cannot be told.'] : [] };
+}
+
+async function againstManifest(manifest: Manifest, { directory, set, say }: Look): Promise<void> {
+  if (manifest.store !== set.store) say('', `Its manifest is that of a backup of ${manifest.store}.`);
+  if (!manifest.complete) say('', `Its manifest says that it is not complete: ${manifest.missing.join(', ')}.`);
+  const named = timeOfStamp(set.stamp) ?? 0;
+  if (Math.abs(Date.parse(manifest.takenAt) - named) > SAME_TIME_MS) say('', `Its manifest is of ${manifest.takenAt}, which is not the time in its name.`);
+  for (const { path } of set.files) if (!manifest.files.some((noted) => noted.path === path)) say(path, 'the manifest does not name it');
+  for (const noted of manifest.files) {
+    if (!set.files.some(({ path }) => path === noted.path)) {
+      say(noted.path, 'it is not there');
+      continue;
+    }
+    const found = await digestFile(join(directory, noted.path));
+    if (found.bytes !== noted.bytes) say(noted.path, `it has ${found.bytes} bytes, by the manifest ${noted.bytes}`);
+    else if (found.sha256 !== noted.sha256) say(noted.path, 'its digest is not the one in the manifest');
+  }
+}
+
+async function verifyRedis({ directory, set, manifest, parts, say }: Look): Promise<void> {
+  const nodes = set.files.flatMap(({ path }) => NODE_FILE.exec(path)?.[1] ?? []).map(Number);
+  // With a manifest its list of files says what is missing.
+  if (manifest === undefined) for (let node = 0; node < Math.max(0, ...nodes); node += 1) if (!nodes.includes(node)) say('', `Shard node${node} is missing.`);
+  if (nodes.length > 0 && nodes.length < set.files.length) say('', 'It is a backup of a single server and of a cluster at once.');
+  for (const { path } of set.files) {
+    const file = join(directory, path);
+    const seen = await lookAtRdb(file);
+    if (!seen.ok) {
+      say(path, seen.because);
+      continue;
+    }
+    if (parts.checkRdb === undefined) {
+      say(path, 'its records and its checksum were not looked at: there is no redis-check-rdb on PATH (Debian: redis-tools)');
+      continue;
+    }
+    const checked = await parts.checkRdb(file);
+    if (!checked.ok) say(path, checked.because);
+    const noted = manifest?.redis?.shards.find((shard) => shard.file === path);
+    if (checked.ok && noted !== undefined && noted.keys !== checked.keys) say(path, `it holds ${checked.keys} keys, by the manifest ${noted.keys}`);
+  }
+}
+
+const backupJson = z.looseObject({ config: z.looseObject({ name: z.string() }), state: z.looseObject({ messages: z.int().nonnegative(), last_seq: z.int().nonnegative(), consumer_count: z.int().nonnegative().default(0) }) });
+
+async function verifyNats(look: Look): Promise<void> {
+  const { set, manifest, say } = look;
+  const streams = [...new Set(set.files.map(({ stream }) => stream ?? ''))];
+  if (manifest === undefined) for (const name of REQUIRED_STREAMS) if (!streams.includes(name)) say('', `The stream ${name} of Cordum is missing.`);
+  for (const noted of manifest?.nats?.streams ?? []) if (!streams.includes(noted.name)) say('', `The stream ${noted.name}, which the manifest names, is missing.`);
+  for (const stream of streams) {
+    const files = set.files.filter((file) => file.stream === stream);
+    const json = files.find(({ path }) => path.endsWith('/backup.json'));
+    const archive = files.find(({ path }) => !path.endsWith('/backup.json'));
+    const folder = files[0]?.path.split('/').slice(0, 2).join('/') ?? '';
+    if (archive === undefined) {
+      say(folder, 'there is no archive in it');
+      continue;
+    }
+    if (json === undefined && archive.path.includes('.snapshot/')) say(folder, 'there is no backup.json in it');
+    const seen = await readStreamArchive(createReadStream(join(look.directory, archive.path)));
+    for (const problem of seen.problems) say(archive.path, problem);
+    if (seen.stream !== '' && seen.stream !== stream) say(archive.path, `it is of the stream ${seen.stream}`);
+    if (json !== undefined) await againstBackupJson(json, stream, seen, look);
+    const noted = manifest?.nats?.streams.find(({ name }) => name === stream);
+    if (noted !== undefined) againstFacts(archive, noted, seen, look);
+  }
+}
+
+async function againstBackupJson({ path, bytes }: BackupFile, stream: string, seen: StreamArchive, { directory, say }: Look): Promise<void> {
+  if (bytes > BACKUP_JSON_MAX) return say(path, 'it is larger than any backup.json');
+  const raw = parsed(await readFile(join(directory, path), 'utf8'));
+  const read = backupJson.safeParse(raw);
+  if (!read.success) return say(path, 'it is not the backup.json of a stream');
+  const { config, state } = read.data;
+  if (config.name !== stream) say(path, `it is of the stream ${config.name}`);
+  if (seen.messages < state.messages) say(path, `it says ${state.messages} messages, the archive holds ${seen.messages}`);
+  if (state.messages > 0 && seen.lastSeq !== state.last_seq && seen.problems.length === 0) say(path, `its last message is ${state.last_seq}, that of the archive ${seen.lastSeq}`);
+  if (seen.consumers.length < state.consumer_count) say(path, `it says ${state.consumer_count} consumers, the archive holds ${seen.consumers.length}`);
+}
+
+function againstFacts({ path }: BackupFile, noted: NatsFacts['streams'][number], seen: StreamArchive, { say }: Look): void {
+  if (seen.format !== noted.format) say(path, `it is of format ${seen.format}, by the manifest ${noted.format}`);
+  if (seen.messages < noted.state.messages) say(path, `it holds ${seen.messages} messages, by the manifest ${noted.state.messages}`);
+  const names = new Set(seen.consumers.map(({ name }) => name));
+  for (const { name } of noted.consumers) if (!names.has(name)) say(path, `the consumer ${name} is missing`);
+  if (seen.contentSha256 !== undefined && noted.contentSha256 !== null && seen.contentSha256 !== noted.contentSha256) say(path, 'its messages are not those of the manifest');
+}
+
+async function verifyConfig({ directory, set, manifest, say }: Look): Promise<void> {
+  for (const { path, bytes } of set.files) {
+    if (bytes === 0) say(path, 'it is empty');
+    if (bytes > CONFIG_FILE_MAX_BYTES) say(path, 'it is larger than any configuration');
+    // A dump of redis-cli: only Redis itself reads it.
+    if (bytes === 0 || bytes > CONFIG_FILE_MAX_BYTES || path.endsWith('.rdb')) continue;
+    const raw = parsed(await readFile(join(directory, path), 'utf8'));
+    if (!path.startsWith('config-2')) {
+      if (typeof raw !== 'object' || raw === null) say(path, 'it is not the JSON of a configuration');
+      continue;
+    }
+    const read = configFileShape.safeParse(raw);
+    if (!read.success) {
+      say(path, 'it is not the file of a configuration backup');
+      continue;
+    }
+    const keys = new Map(read.data.keys.map((entry) => [entry.key, entry]));
+    for (const key of REQUIRED_KEYS) if (!keys.has(key)) say(path, `${key} is missing`);
+    for (const noted of manifest?.config?.keys ?? []) {
+      const entry = keys.get(noted.key);
+      if (entry === undefined) say(path, `${noted.key}, which the manifest names, is missing`);
+      else if (createHash('sha256').update(entry.value ?? Buffer.from(entry.dump, 'base64')).digest('hex') !== noted.sha256) say(path, `${noted.key} is not as the manifest says`);
+    }
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
