@@ -158,7 +158,6 @@ export const PACKAGE_HOMES: readonly PackageHome[] = [
   { name: 'tar-stream', packages: 'tar-stream', homes: ['backups/'], why: 'Archives are read where a backup is read.' },
   { name: 'croner', packages: 'croner', homes: ['drills/'], why: 'Cron expressions say when a drill is due; everything else waits by the clock.' },
   { name: 'echarts', packages: 'echarts', homes: ['drills/'], why: 'Charts are part of the evidence of a drill; no other page draws any.' },
-  { name: 'resvg', packages: '@resvg/[^/]+', homes: ['drills/'], why: 'Only the charts of a drill become pictures.' },
   { name: 'prom-client', packages: 'prom-client', homes: ['telemetry/', 'exporter/', 'systems/[^/]+/exporter'], why: 'Metrics are declared in telemetry and in the exporters, so that the list of names stays in sight.' },
   { name: 'pino', packages: 'pino', homes: ['telemetry/'], why: 'Only telemetry writes logs, because only it redacts them. Others are handed a Log.' },
   { name: 'zod', packages: 'zod', homes: ['(?!kernel/)'], why: 'kernel values need no schema; schemas stand where something comes in from outside.' },
