@@ -21,6 +21,12 @@ export interface StreamArchive {
   readonly state?: { readonly messages: number; readonly firstSeq: number; readonly lastSeq: number; readonly consumers: number };
   /** SHA-256 over sequence, subject, headers and payload of every message, in order (v2 only: v1 holds deleted ones as well). */
   readonly contentSha256?: string;
+  /** The same over every record of a v1 archive: the digest of the content where none of them had been deleted. */
+  readonly recordsSha256?: string;
+  /** Of the messages those that were stored at or after the time that was asked for. */
+  readonly messagesSince?: number;
+  /** The configuration that the archive itself holds (v1 only), which servers before 2.10 restore instead of the one they are given. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** What is wrong with it, a sentence each. Empty: nothing that can be seen without a server. */
   readonly problems: readonly string[];
 }

@@ -2,14 +2,17 @@
  * The records of a message block of JetStream's file store (nats-server `server/filestore.go`, 2.9 to 2.14): length, sequence,
  * time, subject, headers, payload, checksum. Only their frame is read; the checksums are the server's business (`jsck`).
  */
+import type { ContentDigest } from './content.ts';
+
 const HEADER_BYTES = 22;
+/** Of the length of the headers, where there are any. */
+const LENGTH_BYTES = 4;
 const CHECKSUM_BYTES = 8;
 const SMALLEST = HEADER_BYTES + CHECKSUM_BYTES;
 /** Of the length: the record has headers. */
 const HAS_HEADERS = 0x8000_0000;
-/** Of the sequence: the record was erased, or is only the mark of a deletion. */
-const ERASED = 1n << 63n;
-const TOMBSTONE = 1n << 62n;
+/** Of the upper half of the sequence: the record was erased (highest bit), or is only the mark of a deletion (the next). */
+const MARKED = 0x4000_0000;
 /** No message of ours is larger than the server allows (64 MiB at most). */
 const RECORD_MAX_BYTES = 65 * 1024 * 1024;
 
@@ -18,6 +21,10 @@ export interface BlockFacts {
   firstSeq: number;
   lastSeq: number;
   newestMs: number;
+  /** Messages of `sinceMs` and later. */
+  messagesSince: number;
+  readonly sinceMs: number;
+  readonly content: ContentDigest;
 }
 
 export type BlockRead = { readonly ok: true } | { readonly ok: false; readonly because: string };
@@ -29,21 +36,38 @@ export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
   while (at < block.length) {
     if (at + HEADER_BYTES > block.length) return { ok: false, because: `it ends within a message, at byte ${at}` };
     const rawLength = block.readUInt32LE(at);
-    const length = rawLength >= HAS_HEADERS ? rawLength - HAS_HEADERS : rawLength;
+    const hasHeaders = rawLength >= HAS_HEADERS;
+    const length = hasHeaders ? rawLength - HAS_HEADERS : rawLength;
     const subject = block.readUInt16LE(at + 20);
-    if (length < SMALLEST || length > RECORD_MAX_BYTES || subject > length - SMALLEST) return { ok: false, because: `the message at byte ${at} cannot be read` };
+    if (length < SMALLEST || length > RECORD_MAX_BYTES || subject > length - SMALLEST - (hasHeaders ? LENGTH_BYTES : 0)) return { ok: false, because: `the message at byte ${at} cannot be read` };
     if (at + length > block.length) return { ok: false, because: `it ends within a message, at byte ${at}` };
-    const rawSeq = block.readBigUInt64LE(at + 4);
-    const sequence = Number(rawSeq & ~(ERASED | TOMBSTONE));
-    if ((rawSeq & (ERASED | TOMBSTONE)) === 0n) {
+    // Two halves are read several times faster than one big number, and a block has many records.
+    const high = block.readUInt32LE(at + 8);
+    if (high < MARKED) {
+      const sequence = high * 2 ** 32 + block.readUInt32LE(at + 4);
       if (sequence <= previous) return { ok: false, because: `the message at byte ${at} is out of order (${sequence} after ${previous})` };
       previous = sequence;
       facts.messages += 1;
       if (facts.firstSeq === 0 || sequence < facts.firstSeq) facts.firstSeq = sequence;
       facts.lastSeq = Math.max(facts.lastSeq, sequence);
-      facts.newestMs = Math.max(facts.newestMs, Number(block.readBigInt64LE(at + 12) / 1_000_000n));
+      const storedMs = Math.floor((block.readInt32LE(at + 16) * 2 ** 32 + block.readUInt32LE(at + 12)) / 1_000_000);
+      if (storedMs > facts.newestMs) facts.newestMs = storedMs;
+      if (storedMs >= facts.sinceMs) facts.messagesSince += 1;
+      if (!addRecord(block.subarray(at + HEADER_BYTES, at + length - CHECKSUM_BYTES), { sequence, subject, hasHeaders }, facts.content)) return { ok: false, because: `the headers of the message at byte ${at} cannot be read` };
     }
     at += length;
   }
   return { ok: true };
+}
+
+function addRecord(body: Buffer, { sequence, subject, hasHeaders }: { readonly sequence: number; readonly subject: number; readonly hasHeaders: boolean }, content: ContentDigest): boolean {
+  if (!hasHeaders) {
+    content.add(sequence, { subject, header: 0, payload: body.length - subject }, body);
+    return true;
+  }
+  const header = body.readUInt32LE(subject);
+  const payload = body.length - subject - LENGTH_BYTES - header;
+  if (payload < 0) return false;
+  content.add(sequence, { subject, header, payload }, body.subarray(0, subject), body.subarray(subject + LENGTH_BYTES));
+  return true;
 }

@@ -3,12 +3,13 @@
  * the state, the consumers, the messages, and an all-empty sentinel at the end. The server itself takes one whose middle message
  * is missing or changed for whole (measured on 2.15.1); here sequences and counts are compared with the state.
  */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { PROBLEMS_MAX, type ArchivedConsumer, type StreamArchive } from './archive.ts';
+import { createContentDigest } from './content.ts';
 import { createInput, DamagedArchive, type Input } from './s2.ts';
 
 export const NATSARC_MAGIC = 'NATSARC1';
+const CONSUMERS_MAX = 100_000;
 const NAME_MAX_BYTES = 64 * 1024;
 const PART_MAX_BYTES = 65 * 1024 * 1024;
 
@@ -23,6 +24,8 @@ const consumerShape = z.looseObject({ config: z.looseObject({}) });
 
 interface Entry {
   readonly name: string;
+  /** The name as it stands there: that of a message is its subject. */
+  readonly subject: Buffer;
   readonly timeMs: number;
   readonly sequence: number;
   readonly header: Buffer;
@@ -35,7 +38,8 @@ export async function readNatsArchive(decoded: AsyncIterable<Buffer>): Promise<S
     if (problems.length < PROBLEMS_MAX) problems.push(sentence);
   };
   const consumers: ArchivedConsumer[] = [];
-  const content = createHash('sha256');
+  const known = new Set<string>();
+  const content = createContentDigest();
   const facts = { messages: 0, firstSeq: 0, lastSeq: 0, newestMs: 0 };
   let state: z.output<typeof stateShape> | undefined;
   try {
@@ -48,14 +52,18 @@ export async function readNatsArchive(decoded: AsyncIterable<Buffer>): Promise<S
         state = readState(entry, problem);
       } else if (entry.sequence === 0) {
         if (facts.messages > 0) problem(`the consumer ${shown(entry.name)} stands behind messages`);
-        consumers.push(readConsumer(entry, problem));
+        const consumer = readConsumer(entry, problem);
+        if (consumers.length >= CONSUMERS_MAX) throw new DamagedArchive(`it says that there are more than ${CONSUMERS_MAX} consumers`);
+        if (known.has(consumer.name)) problem(`the consumer ${shown(consumer.name)} stands in it twice`);
+        known.add(consumer.name);
+        consumers.push(consumer);
       } else {
         if (entry.sequence <= facts.lastSeq) problem(`message ${entry.sequence} follows message ${facts.lastSeq}`);
         facts.messages += 1;
         if (facts.firstSeq === 0) facts.firstSeq = entry.sequence;
         facts.lastSeq = entry.sequence;
         facts.newestMs = Math.max(facts.newestMs, entry.timeMs);
-        addToContent(content, entry.sequence, entry.name, entry.header, entry.payload);
+        content.add(entry.sequence, { subject: entry.subject.length, header: entry.header.length, payload: entry.payload.length }, entry.subject, entry.header, entry.payload);
       }
     }
     if ((await input.take(1)) !== undefined) problem('something follows behind its end');
@@ -68,7 +76,7 @@ export async function readNatsArchive(decoded: AsyncIterable<Buffer>): Promise<S
     stream: '',
     ...facts,
     consumers,
-    contentSha256: content.digest('hex'),
+    contentSha256: content.hex(),
     ...(state === undefined ? {} : { state: { messages: state.messages, firstSeq: state.first_seq, lastSeq: state.last_seq, consumers: state.consumer_count } }),
     problems,
   };
@@ -99,7 +107,7 @@ async function readEntry(input: Input): Promise<Entry | undefined> {
   const timeNs = (rawTime >> 1n) ^ -(rawTime & 1n);
   const name = whole.subarray(numbers.bytes, numbers.bytes + nameLength);
   const header = whole.subarray(numbers.bytes + nameLength, whole.length - payloadLength);
-  return { name: name.toString('utf8'), timeMs: Number(timeNs / 1_000_000n), sequence, header, payload: whole.subarray(whole.length - payloadLength) };
+  return { name: name.toString('utf8'), subject: name, timeMs: Number(timeNs / 1_000_000n), sequence, header, payload: whole.subarray(whole.length - payloadLength) };
 }
 
 interface Head {
@@ -152,6 +160,7 @@ function compare(state: z.output<typeof stateShape> | undefined, facts: { messag
   else if (facts.messages > 0) {
     if (state.first_seq !== facts.firstSeq) problem(`its state says that the first message is ${state.first_seq}, it is ${facts.firstSeq}`);
     // Messages at the end may have been deleted: then the last sequence is higher than that of any message.
+    if (state.num_deleted > 0 && state.last_seq - state.first_seq + 1 - state.messages !== state.num_deleted) problem(`its state says that ${state.num_deleted} messages were deleted between ${state.first_seq} and ${state.last_seq}, and that ${state.messages} are left`);
     if (state.last_seq < facts.lastSeq || (state.last_seq > facts.lastSeq && state.num_deleted === 0)) problem(`its state says that the last message is ${state.last_seq}, it is ${facts.lastSeq}`);
   }
   if (state.consumer_count !== consumers.length) problem(`its state says ${state.consumer_count} consumers, it holds ${consumers.length}`);

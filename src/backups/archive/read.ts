@@ -4,7 +4,8 @@ import { NATSARC_MAGIC, readNatsArchive } from './natsarc.ts';
 import { decodeS2, DamagedArchive } from './s2.ts';
 import { readTarArchive } from './tar-archive.ts';
 
-export async function readStreamArchive(source: AsyncIterable<Uint8Array>): Promise<StreamArchive> {
+/** `sinceMs`: messages of this time and later are counted apart (v1). */
+export async function readStreamArchive(source: AsyncIterable<Uint8Array>, sinceMs = 0): Promise<StreamArchive> {
   const decoded = decodeS2(source)[Symbol.asyncIterator]();
   let first: IteratorResult<Buffer, void>;
   try {
@@ -19,7 +20,7 @@ export async function readStreamArchive(source: AsyncIterable<Uint8Array>): Prom
     yield begin;
     yield* { [Symbol.asyncIterator]: () => decoded };
   }
-  return begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? readNatsArchive(whole()) : readTarArchive(whole());
+  return begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? readNatsArchive(whole()) : readTarArchive(whole(), sinceMs);
 }
 
 function nothing(problem: string): StreamArchive {

@@ -24,6 +24,15 @@ export class DamagedArchive extends Error {
 /** The decoded bytes, block by block. Memory is bounded by one chunk and one block. */
 export async function* decodeS2(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, undefined> {
   const input = createInput(source);
+  try {
+    yield* decodeChunks(input);
+  } finally {
+    // A file that is not read to its end is closed all the same.
+    await input.close();
+  }
+}
+
+async function* decodeChunks(input: Input): AsyncGenerator<Buffer, void, undefined> {
   let begun = false;
   for (;;) {
     const at = input.position();
@@ -151,6 +160,8 @@ export interface Input {
   /** So many bytes, or undefined when the source ends before. */
   take(bytes: number): Promise<Buffer | undefined>;
   skip(bytes: number): Promise<boolean>;
+  /** Nothing more is taken. */
+  close(): Promise<void>;
 }
 
 /** Bytes by number out of chunks of any size. */
@@ -199,6 +210,9 @@ export function createInput(source: AsyncIterable<Uint8Array>): Input {
         still -= part;
       }
       return true;
+    },
+    async close() {
+      await iterator.return?.();
     },
   };
 }

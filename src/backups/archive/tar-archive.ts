@@ -4,16 +4,16 @@
  * the blocks and `errors.txt`, which the server writes when it could not read something, are looked at here.
  */
 import { z } from 'zod';
+import { createContentDigest } from './content.ts';
 import { PROBLEMS_MAX, type StreamArchive } from './archive.ts';
 import { readBlock, type BlockFacts } from './blocks.ts';
 import { DamagedArchive } from './s2.ts';
-import { rememberTail } from './tail.ts';
+import { readTar, type TarEntry } from './tar.ts';
 
-/** Two empty blocks end a tar. */
-const TRAILER_BYTES = 1_024;
-/** A message block is at most this (the server's default is 8 to 16 MiB; a single message of 64 MiB may exceed it). */
-const ENTRY_MAX_BYTES = 256 * 1024 * 1024;
+/** Names that are remembered; a stream has some thousand blocks and consumers at most. */
+const ENTRIES_MAX = 1_000_000;
 const BLOCK = /^msgs\/(\d{1,9})\.blk$/;
+const INDEX = /^msgs\/(\d{1,9})\.(?:idx|fss)$/;
 const CONSUMER = /^obs\/([^/]{1,255})\/(meta\.inf|meta\.sum|o\.dat)$/;
 
 const meta = z.looseObject({ name: z.string() });
@@ -24,52 +24,54 @@ interface Seen {
   readonly consumers: Map<string, Set<string>>;
   readonly facts: BlockFacts;
   stream: string;
+  config: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Reads a whole tar. Damage that ends the reading is among the problems, with what was seen until then. */
-export async function readTarArchive(decoded: AsyncIterable<Buffer>): Promise<StreamArchive> {
-  const seen: Seen = { names: new Set(), blocks: [], consumers: new Map(), facts: { messages: 0, firstSeq: 0, lastSeq: 0, newestMs: 0 }, stream: '' };
+export async function readTarArchive(decoded: AsyncIterable<Buffer>, sinceMs = 0): Promise<StreamArchive> {
+  const facts = { messages: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs, content: createContentDigest() };
+  const seen: Seen = { names: new Set(), blocks: [], consumers: new Map(), facts, stream: '', config: undefined };
   const problems: string[] = [];
   const problem = (sentence: string): void => {
     if (problems.length < PROBLEMS_MAX) problems.push(sentence);
   };
-  const tail = rememberTail(decoded, TRAILER_BYTES);
   try {
-    await readEntries(tail.pass, seen, problem);
-    if (!endsAsTar(tail.last())) problem('its tar has no end: something is missing behind the last entry');
+    for await (const entry of readTar(decoded)) {
+      if (seen.names.size >= ENTRIES_MAX) throw new DamagedArchive(`it has more than ${ENTRIES_MAX} entries`);
+      readEntry(entry, seen, problem);
+    }
     checkEntries(seen, problem);
   } catch (error) {
     problem(error instanceof DamagedArchive ? error.message : `its tar cannot be read: ${error instanceof Error ? error.message : 'for no reason given'}`);
   }
-  return { format: 'v1', stream: seen.stream, ...seen.facts, consumers: [...seen.consumers.keys()].map((name) => ({ name })), problems };
+  const { messages, firstSeq, lastSeq, newestMs, messagesSince } = facts;
+  return {
+    format: 'v1',
+    stream: seen.stream,
+    messages,
+    firstSeq,
+    lastSeq,
+    newestMs,
+    messagesSince,
+    recordsSha256: facts.content.hex(),
+    consumers: [...seen.consumers.keys()].map((name) => ({ name })),
+    ...(seen.config === undefined ? {} : { config: seen.config }),
+    problems,
+  };
 }
 
-async function readEntries(bytes: AsyncIterable<Buffer>, seen: Seen, problem: (sentence: string) => void): Promise<void> {
-  const { extract } = await import('tar-stream');
-  const { Readable, pipeline } = await import('node:stream');
-  const tar = extract();
-  let broken: unknown;
-  pipeline(Readable.from(bytes, { objectMode: true, highWaterMark: 1 }), tar, (error) => {
-    broken = error ?? undefined;
-  });
-  for await (const entry of tar) {
-    const { header } = entry;
-    if ((header.size ?? 0) > ENTRY_MAX_BYTES) throw new DamagedArchive(`the entry ${shown(header.name)} says that it is ${header.size} bytes long`);
-    const parts: Buffer[] = [];
-    for await (const part of entry) parts.push(part as Buffer);
-    readEntry(header.name, Buffer.concat(parts), seen, problem);
-  }
-  if (broken !== undefined) throw broken;
-}
-
-function readEntry(name: string, bytes: Buffer, seen: Seen, problem: (sentence: string) => void): void {
+function readEntry({ name, regular, bytes }: TarEntry, seen: Seen, problem: (sentence: string) => void): void {
+  if (!regular) problem(`the entry ${shown(name)} is no plain file`);
+  if (name.startsWith('/') || name.split('/').includes('..')) problem(`the entry ${shown(name)} would stand outside of the stream`);
   if (seen.names.has(name)) problem(`the entry ${shown(name)} stands in it twice`);
   seen.names.add(name);
   if (name === 'errors.txt') problem(`the server could not read the stream when the backup was taken: ${bytes.subarray(0, 200).toString('utf8').replace(/\s+/g, ' ').trim()}`);
   if (name === 'meta.inf') {
     const read = meta.safeParse(parse(bytes));
-    if (read.success) seen.stream = read.data.name;
-    else problem('its meta.inf cannot be read');
+    if (read.success) {
+      seen.stream = read.data.name;
+      seen.config = read.data;
+    } else problem('its meta.inf cannot be read');
   }
   const block = BLOCK.exec(name)?.[1];
   if (block !== undefined) {
@@ -91,13 +93,14 @@ function checkEntries({ names, blocks, consumers }: Seen, problem: (sentence: st
     const before = blocks[i - 1];
     if (before !== undefined && block !== before + 1) problem(`block ${block} follows block ${before}: ${block > before ? 'blocks between them are missing' : 'they are out of order'}`);
   });
+  // Servers up to 2.9 write an index beside each block (measured on 2.9.10).
+  for (const name of names) {
+    const block = INDEX.exec(name)?.[1];
+    if (block !== undefined && !blocks.includes(Number(block))) problem(`block ${block} is missing: only its index is there`);
+  }
   for (const [name, parts] of consumers) {
     if (!parts.has('meta.inf') || !parts.has('meta.sum')) problem(`the consumer ${shown(name)} is incomplete`);
   }
-}
-
-function endsAsTar(tail: Buffer): boolean {
-  return tail.length === TRAILER_BYTES && tail.every((byte) => byte === 0);
 }
 
 function parse(bytes: Buffer): unknown {
