@@ -9,7 +9,7 @@ import { readFacts } from '#backups/redis/facts.ts';
 import { takeConfig } from '#backups/take-config.ts';
 import { takeNats } from '#backups/take-nats.ts';
 import { takeRedis, type TakeRedisParts } from '#backups/take-redis.ts';
-import type { Taken } from '#backups/taking.ts';
+import { cancelled, type Taken } from '#backups/taking.ts';
 import { findProgram } from '#config/programs.ts';
 import type { LiveAddress } from '#drills/live-address.ts';
 import { createLocalSandbox } from '#drills/sandbox/local.ts';
@@ -43,14 +43,26 @@ export interface BackupRun {
 const TOOL = { name: 'cordum-runbook-bot', version: VERSION };
 
 export async function performBackup(toTake: BackupToTake, run: BackupRun): Promise<Result<Taken>> {
+  const taken = await takeBackup(toTake, run);
+  return !taken.ok && run.signal.aborted ? cancelled() : taken;
+}
+
+async function takeBackup(toTake: BackupToTake, run: BackupRun): Promise<Result<Taken>> {
   if (toTake.store === 'nats') return takeOfNats(toTake, run);
-  const redis = redisOf(toTake.live);
+  const given = redisOf(toTake.live);
+  const redis: LiveRedis = { ...given, open: async (at) => letGo(await given.open(at), run.signal) };
   const at = await firstOpen(redis);
   if (!at.ok) return at;
   const common = { ...at.value, directory: toTake.directory, tool: TOOL };
   if (toTake.store === 'config') return takeConfig(common, { ...run, connect: (node) => redis.open(node) });
   const parts = redisParts(toTake, redis, run);
   return parts.ok ? takeRedis({ ...common, seed: randomBytes(8).toString('hex') }, parts.value) : parts;
+}
+
+/** Whoever cancels does not wait for a server that hangs: what waits for its answer is told that the connection has ended. */
+function letGo<T extends { close(): Promise<void> }>(opened: Result<T>, signal: AbortSignal): Result<T> {
+  if (opened.ok) signal.addEventListener('abort', () => void opened.value.close(), { once: true });
+  return opened;
 }
 
 /** Of the addresses that were given, the first that answers. */
@@ -115,7 +127,7 @@ async function factsOf(files: Parameters<TakeRedisParts['readFacts']>[0], cluste
 
 async function takeOfNats({ live, directory, streams }: BackupToTake, run: BackupRun): Promise<Result<Taken>> {
   const { addresses, options } = natsOf(live);
-  const opened = await openStreamClient(options);
+  const opened = letGo(await openStreamClient(options), run.signal);
   if (!opened.ok) return opened;
   try {
     return await takeNats({ address: addresses.map(({ label }) => label).join(','), directory, streams, tool: TOOL }, { ...run, source: opened.value });
