@@ -21,6 +21,8 @@ export interface BackupFile {
   readonly node?: number;
   /** NATS: the stream by its folder or file. */
   readonly stream?: string;
+  /** It has the name of a backup and is none: a folder, a link to nowhere, nothing. A sentence's end for a person. */
+  readonly odd?: string;
 }
 
 export interface BackupSet {
@@ -61,8 +63,7 @@ export async function readInventory(directory: string): Promise<Result<Inventory
   const seeds: BackupFile[] = [];
   for (const name of names.toSorted()) {
     if (SEED_CONFIG_FILES.has(name)) {
-      const file = await fileOf(directory, name);
-      if (file !== undefined) seeds.push(file);
+      seeds.push(await fileOf(directory, name));
       continue;
     }
     const read = readName(name);
@@ -71,7 +72,7 @@ export async function readInventory(directory: string): Promise<Result<Inventory
     else if (read.kind === 'nats') setOf('nats', read.stamp).files.push(...(await streamFiles(directory, name)));
     else {
       const file = await fileOf(directory, name);
-      if (file !== undefined) setOf(read.kind, read.stamp).files.push(read.kind === 'redis' && read.node !== null ? { ...file, node: read.node } : file);
+      setOf(read.kind, read.stamp).files.push(read.kind === 'redis' && read.node !== null ? { ...file, node: read.node } : file);
     }
   }
   if (seeds.length > 0) setOf('config', stampOf(Math.min(...seeds.map(({ modifiedMs }) => modifiedMs)))).files.push(...seeds);
@@ -105,18 +106,21 @@ async function streamFiles(directory: string, folder: string): Promise<BackupFil
     const inner = name.endsWith('.snapshot') ? ['backup.json', 'stream.tar.s2'] : [''];
     for (const part of inner) {
       const file = await fileOf(directory, part === '' ? `${folder}/${name}` : `${folder}/${name}/${part}`);
-      if (file !== undefined) files.push({ ...file, stream });
+      // A missing backup.json is told by whoever reads the stream.
+      if (part !== 'backup.json' || file.odd === undefined) files.push({ ...file, stream });
     }
   }
   return files;
 }
 
-async function fileOf(directory: string, path: string): Promise<BackupFile | undefined> {
+/** What is no plain file is kept in the inventory: without it, a broken backup would be overlooked and an older one taken. */
+async function fileOf(directory: string, path: string): Promise<BackupFile> {
   try {
     const found = await stat(join(directory, path));
-    return found.isFile() ? { path, bytes: found.size, modifiedMs: Math.trunc(found.mtimeMs) } : undefined;
-  } catch {
-    return undefined;
+    const file = { path, bytes: found.isFile() ? found.size : 0, modifiedMs: Math.trunc(found.mtimeMs) };
+    return found.isFile() ? file : { ...file, odd: found.isDirectory() ? 'is a folder' : 'is no plain file' };
+  } catch (error) {
+    return { path, bytes: 0, modifiedMs: 0, odd: `cannot be read (${reasonOf(error)})` };
   }
 }
 

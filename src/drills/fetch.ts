@@ -18,6 +18,7 @@ export interface Fetched extends BackupFile {
 export async function fetchFiles(from: string, files: readonly BackupFile[], to: string, signal: AbortSignal): Promise<Result<readonly Fetched[]>> {
   const fetched: Fetched[] = [];
   for (const file of files) {
+    if (file.odd !== undefined) return fail('invalid', `${file.path} ${file.odd}.`);
     const copy = join(to, file.path);
     const hash = createHash('sha256');
     let bytes = 0;

@@ -149,6 +149,7 @@ async function attempt<Live extends LiveFacts>(request: DrillRequest<Live>, part
   if (!inventory.ok) return { ...none(checks, failed(`${request.store}.backup.found`, inventory.failure.message)), ...withLive };
   const set = chooseSet(inventory.value, request.store, request.choice, clock.now());
   if (set === undefined) return { ...none(checks, failed(`${request.store}.backup.found`, `There is no backup of ${request.store} in ${request.directory}${request.choice.kind === 'random' ? ' within the window' : request.choice.kind === 'named' ? ` of ${request.choice.stamp}` : ''}.`)), ...withLive };
+  if (set.files.length === 0) return { ...none(checks, failed(`${request.store}.backup.found`, `${request.store}-${set.stamp} has no file.`)), set, ...withLive };
   checks.push(passed(`${request.store}.backup.found`, `${request.store}-${set.stamp}, ${request.choice.kind === 'random' ? `chosen by the seed ${request.choice.seed}` : request.choice.kind === 'named' ? 'as asked' : 'the newest'}, ${set.files.length} file(s).`));
   const { sandbox, reaped } = await parts.createSandbox();
   const folders = reaped.map(({ folder }) => folder);

@@ -12,6 +12,10 @@ export interface CheckedRdb {
   readonly keys: number;
   /** Of these, records with a time to live. */
   readonly volatile: number;
+  /** Bytes that it has read: a file may go on behind its end. */
+  readonly endsAt: number;
+  /** Databases with records. */
+  readonly databases: readonly number[];
 }
 
 export function checkRdb(command: string, file: string, signal?: AbortSignal): Promise<CheckedRdb> {
@@ -24,7 +28,7 @@ export function checkRdb(command: string, file: string, signal?: AbortSignal): P
     };
     child.stdout.setEncoding('utf8').on('data', keep);
     child.stderr.setEncoding('utf8').on('data', keep);
-    child.once('error', (error) => resolve({ ok: false, because: `redis-check-rdb does not run: ${error.message}`, keys: 0, volatile: 0 }));
+    child.once('error', (error) => resolve({ ok: false, because: `redis-check-rdb does not run: ${error.message}`, keys: 0, volatile: 0, endsAt: 0, databases: [] }));
     child.once('close', (code) => resolve(readAnswer(output, code)));
   });
 }
@@ -32,7 +36,8 @@ export function checkRdb(command: string, file: string, signal?: AbortSignal): P
 /** Its last words: `[info] 12 keys read`, `[info] 3 expires`, and before them `\o/ RDB looks OK! \o/` or `--- RDB ERROR DETECTED ---`. */
 function readAnswer(output: string, code: number | null): CheckedRdb {
   const count = (of: string): number => Number(new RegExp(`\\[info\\] (\\d+) ${of}`).exec(output)?.[1] ?? 0);
-  const facts = { keys: count('keys read'), volatile: count('expires') };
+  const databases = [...output.matchAll(/Selecting DB ID (\d+)/g)].map(([, id]) => Number(id));
+  const facts = { keys: count('keys read'), volatile: count('expires'), endsAt: Number(/\[offset (\d+)\] Checksum OK/.exec(output)?.[1] ?? 0), databases };
   if (code === 0 && output.includes('Checksum OK')) return { ok: true, because: '', ...facts };
   if (code === 0) return { ok: false, because: 'redis-check-rdb found no checksum to compare', ...facts };
   const lines = output.split('\n').filter((line) => line.trim() !== '');

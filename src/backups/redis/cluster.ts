@@ -2,8 +2,8 @@
 import { waitUntil, type Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import type { RedisConnection } from './connection.ts';
+import { SLOTS, suspiciousGap } from './slots.ts';
 
-export const SLOTS = 16_384;
 const FORMED_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 50;
 
@@ -47,6 +47,8 @@ export async function formCluster(nodes: readonly ShardNode[], clock: Clock, sig
   }
   const [first] = nodes;
   if (first === undefined) return fail('invalid', 'There is no shard.');
+  const gap = nodes.every(({ slots }) => slots.length === 0) ? suspiciousGap(new Set(owner.keys()), nodes.length) : undefined;
+  if (gap !== undefined) return fail('invalid', `No shard holds a key of the slots ${gap.from} to ${gap.to}, though ${owner.size} others hold some: a shard is missing.`);
   const free = Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => !owner.has(slot));
   if (free.length > 0 && nodes.some(({ slots }) => slots.length > 0)) return fail('invalid', `Nobody owned ${free.length} of the slots, ${free[0]} among them: a shard is missing.`);
   if (free.length > 0) await addSlots(first.connection, free);

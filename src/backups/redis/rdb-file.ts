@@ -9,6 +9,8 @@ import { open } from 'node:fs/promises';
 const HEAD_BYTES = 64 * 1024;
 const EOF_OPCODE = 0xff;
 const AUX_OPCODE = 0xfa;
+const SELECT_OPCODE = 0xfe;
+const RESIZE_OPCODE = 0xfb;
 const CHECKSUM_BYTES = 8;
 /** Since this version an RDB ends with a checksum. */
 const FIRST_WITH_CHECKSUM = 5;
@@ -22,6 +24,9 @@ export interface RdbHead {
   readonly createdMs?: number;
   /** The RDB is the base of an append-only file, which holds what came after. */
   readonly aofBase: boolean;
+  /** Records of its first database, as Redis counted them when it began to write; undefined when it does not say. */
+  readonly firstDatabase?: { readonly id: number; readonly keys: number; readonly volatile: number };
+  readonly bytes: number;
 }
 
 export type RdbLook = { readonly ok: true; readonly head: RdbHead } | { readonly ok: false; readonly because: string };
@@ -42,13 +47,24 @@ export async function lookAtRdb(path: string): Promise<RdbLook> {
     await file.read(tail, 0, tail.length, size - tail.length);
     if (tail.subarray(1).every((byte) => byte === 0)) return { ok: false, because: 'it carries no checksum (rdbchecksum no): nothing proves that it is whole' };
     if (tail[0] !== EOF_OPCODE) return { ok: false, because: 'it does not end like an RDB file: something is missing, or something follows' };
-    return { ok: true, head: readHead(head, rdbVersion) };
+    const read = readHead(head, rdbVersion, size);
+    const least = leastVersionOf(read.redisVersion);
+    if (rdbVersion < least) return { ok: false, because: `it says that it is of RDB version ${rdbVersion}, but Redis ${read.redisVersion}, which wrote it, writes version ${least}: it was changed` };
+    return { ok: true, head: read };
   } finally {
     await file.close();
   }
 }
 
-function readHead(head: Buffer, rdbVersion: number): RdbHead {
+/** What a Redis writes (`RDB_VERSION` in its `rdb.h`); 0 for servers that are not known. Others than Redis say other things. */
+function leastVersionOf(redisVersion: string): number {
+  const [, major, minor] = /^([4-7])\.(\d{1,2})\./.exec(redisVersion) ?? [];
+  if (major === undefined || minor === undefined) return 0;
+  if (major === '7') return Number(minor) >= 4 ? 12 : Number(minor) >= 2 ? 11 : 10;
+  return major === '4' ? 8 : 9;
+}
+
+function readHead(head: Buffer, rdbVersion: number, bytes: number): RdbHead {
   const fields = new Map<string, string>();
   let at = 9;
   while (head[at] === AUX_OPCODE) {
@@ -64,7 +80,33 @@ function readHead(head: Buffer, rdbVersion: number): RdbHead {
     redisVersion: fields.get('redis-ver') ?? '',
     ...(Number.isSafeInteger(seconds) && seconds > 0 ? { createdMs: seconds * 1_000 } : {}),
     aofBase: fields.get('aof-base') === '1',
+    bytes,
+    ...withSize(readSize(head, at)),
   };
+}
+
+function withSize(firstDatabase: RdbHead['firstDatabase']): { readonly firstDatabase?: NonNullable<RdbHead['firstDatabase']> } {
+  return firstDatabase === undefined ? {} : { firstDatabase };
+}
+
+/** `SELECTDB n`, `RESIZEDB keys volatile`: written since Redis 3.2. Functions may stand before; then it is not read. */
+function readSize(head: Buffer, from: number): RdbHead['firstDatabase'] {
+  if (head[from] !== SELECT_OPCODE) return undefined;
+  const id = readLength(head, from + 1);
+  if (id === undefined || head[id.next] !== RESIZE_OPCODE) return undefined;
+  const keys = readLength(head, id.next + 1);
+  const volatile = keys === undefined ? undefined : readLength(head, keys.next);
+  return keys === undefined || volatile === undefined ? undefined : { id: id.value, keys: keys.value, volatile: volatile.value };
+}
+
+/** A length as RDB writes it: in six bits, in fourteen, in four bytes or in eight. */
+function readLength(head: Buffer, at: number): { readonly value: number; readonly next: number } | undefined {
+  const first = head[at];
+  if (first === undefined || at + 9 > head.length) return undefined;
+  if (first < 0x40) return { value: first, next: at + 1 };
+  if (first < 0x80) return { value: head.readUInt16BE(at) - 0x4000, next: at + 2 };
+  if (first === 0x80) return { value: head.readUInt32BE(at + 1), next: at + 5 };
+  return first === 0x81 ? { value: Number(head.readBigUInt64BE(at + 1)), next: at + 9 } : undefined;
 }
 
 /** Lengths and small integers as RDB writes them; auxiliary fields are never compressed. */

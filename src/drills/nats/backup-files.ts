@@ -42,8 +42,9 @@ async function readOne(stream: string, parts: readonly Fetched[]): Promise<Strea
   return { stream, archive, config: parsed.data.config as JsonObject, state: parsed.data.state, because: '' };
 }
 
-export function lookInto(archive: Fetched): Promise<StreamArchive> {
-  return readStreamArchive(createReadStream(archive.copy, { highWaterMark: 1024 * 1024 }));
+/** `sinceMs`: messages of this time and later are counted apart. */
+export function lookInto(archive: Fetched, sinceMs = 0): Promise<StreamArchive> {
+  return readStreamArchive(createReadStream(archive.copy, { highWaterMark: 1024 * 1024 }), sinceMs);
 }
 
 async function readJson(path: string): Promise<unknown> {

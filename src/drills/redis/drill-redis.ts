@@ -3,7 +3,7 @@ import type { BackupSet } from '#backups/inventory.ts';
 import type { Manifest } from '#backups/manifest.ts';
 import { formCluster } from '#backups/redis/cluster.ts';
 import type { RedisConnection } from '#backups/redis/connection.ts';
-import { failed, passed, skipped, type Check } from '../check.ts';
+import { failed, passed, skipped, someOf, type Check } from '../check.ts';
 import { checkAge, type Claim } from '../age.ts';
 import { checkFiles, checkManifest } from '../files.ts';
 import type { DrillContext } from '../context.ts';
@@ -86,9 +86,9 @@ async function withConnections(servers: readonly SandboxRedis[], ctx: DrillConte
   }
 }
 
-/** By the manifest; without one, several files are shards of one cluster. */
+/** By the manifest; without one, a file that is named as that of a node, or several of them, are shards of one cluster. */
 function isCluster(files: readonly Fetched[], manifest: Manifest | undefined): boolean {
-  return manifest === undefined ? files.length > 1 : manifest.source.mode === 'cluster';
+  return manifest === undefined ? files.length > 1 || files.some(({ node }) => node !== undefined) : manifest.source.mode === 'cluster';
 }
 
 function claimsOf(set: BackupSet, manifest: Manifest | undefined, files: readonly CheckedFile[]): readonly Claim[] {
@@ -105,6 +105,12 @@ function claimsOf(set: BackupSet, manifest: Manifest | undefined, files: readonl
 function checkShards(files: readonly Fetched[], manifest: Manifest | undefined): readonly Check[] {
   const name = 'redis.shards.complete';
   if (manifest?.redis === undefined) {
+    const single = files.filter(({ node }) => node === undefined);
+    if (single.length > 0 && files.length > 1) return [failed(name, `${single.map(({ path }) => path).join(', ')} is a backup of a single server, and stands among shards of a cluster.`)];
+    const nodes = new Set(files.map(({ node }) => node));
+    const highest = Math.max(-1, ...files.map(({ node = -1 }) => node));
+    const lost = Array.from({ length: highest + 1 }, (_, node) => node).filter((node) => !nodes.has(node));
+    if (lost.length > 0) return [failed(name, `There is a shard of node ${highest}, and none of node ${someOf(lost.map(String))}.`)];
     return [skipped(name, `${files.length} file(s); without a manifest nobody says how many primaries there were.`)];
   }
   const missing = manifest.redis.shards.filter(({ file }) => !files.some(({ path }) => path === file)).map(({ file }) => file);

@@ -4,11 +4,14 @@ import type { RedisConnection } from '#backups/redis/connection.ts';
 import { lookAtRecords, type RecordsLook } from '#backups/redis/cordum-records.ts';
 import { countDataset, digestKey, OTHER_PREFIX, type PrefixCount, type SampledKey } from '#backups/redis/dataset.ts';
 import { addCounts, REQUIRED_KEYS } from '#backups/redis/facts.ts';
+import { slotOf, suspiciousGap } from '#backups/redis/slots.ts';
 import { isoTime } from '#kernel/clock.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
 import type { DrillContext } from '../context.ts';
 import type { Canary, RedisLive } from './facts.ts';
 
+/** Keys whose slots are looked at. */
+const SLOT_SAMPLE = 400;
 /** Of a prefix with fewer keys a share says nothing. */
 const FEW_KEYS = 20;
 /** A server keeps times of expiry to the millisecond; a manifest of an old one is computed from what was left. */
@@ -26,14 +29,18 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
   const { connections, manifest, live } = restored;
   const prefixes = new Map<string, PrefixCount>();
   const records: RecordsLook[] = [];
+  const alone = connections.length === 1;
+  const sampled: string[] = [];
   for (const connection of connections) {
-    const counted = await countDataset(connection, { seed: '', choose: 0, signal: ctx.signal });
+    const counted = await countDataset(connection, { seed: 'slots', choose: alone ? SLOT_SAMPLE : 0, signal: ctx.signal });
+    if (alone) sampled.push(...counted.chosen);
     for (const one of counted.prefixes) prefixes.set(one.prefix, addCounts(prefixes.get(one.prefix), one));
     records.push(await lookAtRecords(connection, new Set(counted.prefixes.map(({ prefix }) => prefix)), ctx.signal));
   }
   const newestMs = Math.max(0, ...records.map((look) => look.newestMs ?? 0)) || undefined;
   return {
     checks: [
+      ...(alone ? checkSlots(sampled) : []),
       againstManifest(prefixes, manifest),
       againstLive(prefixes, live, ctx.limits.tolerance),
       await checkRequired(restored),
@@ -43,6 +50,17 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
     ],
     newestMs,
   };
+}
+
+/**
+ * The seeds' CronJob copies the first node of a cluster and names the file like that of a single server (reliability.md §C.4): it
+ * loads, and two thirds of the keys are not in it. Its keys give it away, since none falls into the slots of the others.
+ */
+function checkSlots(sampled: readonly string[]): readonly Check[] {
+  const name = 'redis.shards.only';
+  const gap = suspiciousGap(new Set(sampled.map(slotOf)), 1);
+  if (gap === undefined) return [passed(name, `${sampled.length} keys, chosen by chance, do not look like one shard of a cluster.`)];
+  return [failed(name, `None of ${sampled.length} keys, chosen by chance, falls into the slots ${gap.from} to ${gap.to}: it is one shard of a cluster, and the others are missing.`)];
 }
 
 /** Keys that stay must be as many as they were; those with a time to live may have become fewer. */

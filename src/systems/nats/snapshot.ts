@@ -54,6 +54,8 @@ export interface SnapshotOptions {
   readonly check: boolean;
   readonly noConsumers?: boolean;
   readonly signal?: AbortSignal;
+  /** Only the answer is wanted: with `check`, a server before 2.15 has read the whole stream when it gives it. */
+  readonly answerOnly?: boolean;
   /** Called for each chunk, in order; the next is handed over when it has resolved. */
   write(chunk: Uint8Array): Promise<void>;
 }
@@ -74,6 +76,7 @@ export async function snapshotStream(nc: NatsConnection, options: SnapshotOption
     const { error, config: streamConfig, state } = answer.value;
     if (error !== undefined) return { ok: false, failure: ofApi(`NATS gave no snapshot of ${stream}`, error) };
     if (streamConfig === undefined || state === undefined) return fail('unexpected', `NATS answered the request for a snapshot of ${stream} with something that cannot be read.`);
+    if (options.answerOnly === true) return succeed({ config: streamConfig as JsonObject, state, bytes: 0 });
     const received = await receive(nc, chunks, options);
     return received.ok ? succeed({ config: streamConfig as JsonObject, state, bytes: received.value }) : received;
   } catch (error) {

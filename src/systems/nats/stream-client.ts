@@ -75,7 +75,7 @@ function clientOf(nc: NatsConnection, jsm: JetStreamManager, options: StreamClie
     try {
       const info = await jsm.streams.info(stream);
       const consumers: StreamState['consumers'][number][] = [];
-      for await (const consumer of jsm.consumers.list(stream)) consumers.push({ name: consumer.name, delivering: Boolean(consumer.push_bound) });
+      for await (const consumer of jsm.consumers.list(stream)) consumers.push({ name: consumer.name, delivering: consumer.push_bound === true });
       const newest = info.state.messages === 0 ? 0 : Date.parse(info.state.last_ts);
       return succeed({ messages: info.state.messages, bytes: info.state.bytes, firstSeq: info.state.first_seq, lastSeq: info.state.last_seq, deleted: info.state.num_deleted ?? 0, newestMs: Number.isNaN(newest) ? 0 : newest, consumers });
     } catch (error) {
@@ -104,7 +104,7 @@ function clientOf(nc: NatsConnection, jsm: JetStreamManager, options: StreamClie
       return restored;
     },
     async check(stream, signal) {
-      const checked = await snapshotStream(nc, { stream, check: true, noConsumers: true, ...(signal === undefined ? {} : { signal }), write: () => Promise.resolve() });
+      const checked = await snapshotStream(nc, { stream, check: true, noConsumers: true, answerOnly: checksFirst(nc.info?.version ?? ''), ...(signal === undefined ? {} : { signal }), write: () => Promise.resolve() });
       return checked.ok ? succeed(null) : checked;
     },
     digest: (stream, range, signal) => digest(nc, stream, range, { addToContent: options.addToContent, signal }),
@@ -112,6 +112,12 @@ function clientOf(nc: NatsConnection, jsm: JetStreamManager, options: StreamClie
       await nc.close();
     },
   };
+}
+
+/** Before 2.15 the checksums are verified before the answer; since then while the messages are sent (reliability.md §C.2). */
+function checksFirst(version: string): boolean {
+  const [, major = '0', minor = '0'] = /^(\d+)\.(\d+)\./.exec(version) ?? [];
+  return Number(major) < 2 || (Number(major) === 2 && Number(minor) < 15);
 }
 
 async function removePart(jsm: JetStreamManager, stream: string): Promise<void> {
