@@ -98,7 +98,8 @@ async function readKeys(connection: RedisConnection, signal: AbortSignal): Promi
       const [next, found] = (await connection.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT)) as [string, string[]];
       cursor = next;
       for (const key of found) names.add(key);
-    } while (cursor !== '0' && names.size < KEYS_MAX);
+      if (names.size > KEYS_MAX) throw new Error(`it has more than ${KEYS_MAX} keys of configuration`);
+    } while (cursor !== '0');
   }
   const entries: ConfigEntry[] = [];
   for (const key of names) {

@@ -87,7 +87,8 @@ async function againstManifest(manifest: Manifest, { directory, set, say }: Look
       say(noted.path, 'it is not there');
       continue;
     }
-    const found = await digestFile(join(directory, noted.path));
+    const found = await orSay(noted.path, say, () => digestFile(join(directory, noted.path)));
+    if (found === undefined) continue;
     if (found.bytes !== noted.bytes) say(noted.path, `it has ${found.bytes} bytes, by the manifest ${noted.bytes}`);
     else if (found.sha256 !== noted.sha256) say(noted.path, 'its digest is not the one in the manifest');
   }
@@ -100,7 +101,8 @@ async function verifyRedis({ directory, set, manifest, parts, say }: Look): Prom
   if (nodes.length > 0 && nodes.length < set.files.length) say('', 'It is a backup of a single server and of a cluster at once.');
   for (const { path } of set.files) {
     const file = join(directory, path);
-    const seen = await lookAtRdb(file);
+    const seen = await orSay(path, say, () => lookAtRdb(file));
+    if (seen === undefined) continue;
     if (!seen.ok) {
       say(path, seen.because);
       continue;
@@ -133,7 +135,8 @@ async function verifyNats(look: Look): Promise<void> {
       continue;
     }
     if (json === undefined && archive.path.includes('.snapshot/')) say(folder, 'there is no backup.json in it');
-    const seen = await readStreamArchive(createReadStream(join(look.directory, archive.path)));
+    const seen = await orSay(archive.path, say, () => readStreamArchive(createReadStream(join(look.directory, archive.path))));
+    if (seen === undefined) continue;
     for (const problem of seen.problems) say(archive.path, problem);
     if (seen.stream !== '' && seen.stream !== stream) say(archive.path, `it is of the stream ${seen.stream}`);
     if (json !== undefined) await againstBackupJson(json, stream, seen, look);
@@ -168,7 +171,7 @@ async function verifyConfig({ directory, set, manifest, say }: Look): Promise<vo
     if (bytes > CONFIG_FILE_MAX_BYTES) say(path, 'it is larger than any configuration');
     // A dump of redis-cli: only Redis itself reads it.
     if (bytes === 0 || bytes > CONFIG_FILE_MAX_BYTES || path.endsWith('.rdb')) continue;
-    const raw = parsed(await readFile(join(directory, path), 'utf8'));
+    const raw = parsed((await orSay(path, say, () => readFile(join(directory, path), 'utf8'))) ?? '');
     if (!path.startsWith('config-2')) {
       if (typeof raw !== 'object' || raw === null) say(path, 'it is not the JSON of a configuration');
       continue;
@@ -185,6 +188,16 @@ async function verifyConfig({ directory, set, manifest, say }: Look): Promise<vo
       if (entry === undefined) say(path, `${noted.key}, which the manifest names, is missing`);
       else if (createHash('sha256').update(entry.value ?? Buffer.from(entry.dump, 'base64')).digest('hex') !== noted.sha256) say(path, `${noted.key} is not as the manifest says`);
     }
+  }
+}
+
+/** A file that cannot be read is a problem of that file; the others are still looked at. */
+async function orSay<T>(file: string, say: Look['say'], read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    say(file, `it cannot be read: ${codeOf(error)}`);
+    return undefined;
   }
 }
 

@@ -62,7 +62,8 @@ function failureOf(where: string, output: string): Result<null> {
   if (/NOAUTH|WRONGPASS|AUTH failed/i.test(output)) return fail('unauthorised', `${where} refuses the password.`);
   if (/NOPERM/i.test(output)) return fail('forbidden', `${where} does not let this user copy its data: it needs the commands psync, sync and replconf.`);
   if (/Could not connect/i.test(output)) return fail('unreachable', `${where} cannot be reached.`);
-  if (/No space left|Disk quota/i.test(output)) return fail('unavailable', `There is no room left for the RDB of ${where}.`);
+  // A write that was cut short is all that redis-cli says of a full disk.
+  if (/No space left|Disk quota|short write/i.test(output)) return fail('unavailable', `There is no room left for the RDB of ${where}.`);
   const last = output.trim().split('\n').at(-1) ?? '';
   return fail('unavailable', `${where} gave no whole RDB: ${last === '' ? 'redis-cli says nothing' : last.slice(0, 300)}.`);
 }

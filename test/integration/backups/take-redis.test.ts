@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { manifestShape, type Manifest } from '#backups/manifest.ts';
 import { fillRedis, testFolder } from '../../kit/drills/backups.ts';
@@ -8,6 +10,7 @@ import { makeCertificates } from '../../kit/servers/certificates.ts';
 import { freePort } from '../../kit/servers/port.ts';
 import { startRedis, startRedisCluster } from '../../kit/servers/redis.ts';
 
+const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const PASSWORD = 'k7#p/w:q@1 x';
 
 function manifestIn(directory: string, ran: CommandRan): Manifest {
@@ -103,6 +106,21 @@ describe('a backup that cannot be taken', () => {
     writeFileSync(`${out}/file`, '');
     const onFile = await take(redis.url, `${out}/file`);
     expect([onFile.code, onFile.note.trimEnd()]).toEqual([1, `${out}/file cannot be written: it is no directory (EEXIST).`]);
+  });
+
+  it('since the disk is full says so, and leaves nothing behind', async (context) => {
+    const out = await testFolder('take-full');
+    // A disk of its own, which nobody else sees and which is gone with the command.
+    const onSmallDisk = 'mount -t tmpfs -o size=100k tmpfs "$0" && "$@"; code=$?; echo "left: $(ls -A "$0")"; exit $code';
+    const may = spawnSync('unshare', ['-rm', 'sh', '-c', onSmallDisk, out, 'true']);
+    if (may.status !== 0) return context.skip('this user may not mount a small disk');
+    const redis = await startRedis();
+    await fillRedis(redis, 1);
+    await redis.cli('SETRANGE', 'job:result:1', '600000', 'x');
+    await redis.cli('CONFIG', 'SET', 'rdbcompression', 'no');
+    const ran = spawnSync('unshare', ['-rm', 'sh', '-c', onSmallDisk, out, process.execPath, MAIN, 'backup', 'take', 'redis', '--url', redis.url, '--out', out], { encoding: 'utf8' });
+    expect([ran.status, ran.stdout]).toEqual([1, 'left: \n']);
+    expect(ran.stderr.trimEnd().split('\n').at(-1)).toBe(`There is no room left for the RDB of Redis at ${redis.address}.`);
   });
 
   it('is misuse where the words are wrong', async () => {
