@@ -19,7 +19,9 @@ import { createConsole, type Console } from '#surfaces/console/console.ts';
 import { createAuthentication, isFromThisMachine } from '#surfaces/http/auth.ts';
 import { createHttpServer, type HttpPlugin, type HttpServer } from '#surfaces/http/server.ts';
 import { createMetrics, type Metrics } from '#telemetry/metrics.ts';
+import { createStandings } from '#drills/standing.ts';
 import { stepsByName } from './catalogue.ts';
+import { drillViews } from './drill-views.ts';
 import { linkRuns, wireEngine } from './engine.ts';
 import { createExporters, type Exporters } from './exporter.ts';
 import { createLifecycle } from './lifecycle.ts';
@@ -91,6 +93,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     api: targets.alertmanagers,
     runs: linkRuns(engine, runbooks),
   });
+  const standings = createStandings();
   const audit = createAudit({ journal, log });
   lifecycle.onStop('audit', () => audit.flush());
   const slack = wireSlack({ config, journal, clock, log, observe: (method, result) => metrics.observeSlackCall(method, result) });
@@ -106,6 +109,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     targets: config.targets.map(({ name, match }) => ({ name, matchesAll: Object.keys(match).length === 0 })),
     policy,
     slackGroups: slack.groupMembers,
+    drills: () => drillViews(config.drills, standings, clock),
     audit,
     clock,
     ids,

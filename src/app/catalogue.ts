@@ -53,6 +53,8 @@ import { workflowRunsList } from '#systems/cordum/steps/workflow-runs-list.ts';
 import { workflowRunsTimeline } from '#systems/cordum/steps/workflow-runs-timeline.ts';
 import { workflowsDryRun } from '#systems/cordum/steps/workflows-dry-run.ts';
 import { workflowsList } from '#systems/cordum/steps/workflows-list.ts';
+import { standingList as drillStandingList } from '#drills/steps/standing-list.ts';
+import { storeRun as drillStoreRun } from '#drills/steps/store-run.ts';
 import { healthCheck } from '#systems/grpc/steps/health-check.ts';
 import { cronjobTrigger } from '#systems/kubernetes/steps/cronjob-trigger.ts';
 import { cronjobsList } from '#systems/kubernetes/steps/cronjobs-list.ts';
@@ -104,6 +106,8 @@ import { sentinelGet as redisSentinelGet } from '#systems/redis/steps/sentinel-g
 import { serverInfo as redisServerInfo } from '#systems/redis/steps/server-info.ts';
 import { serverPing as redisServerPing } from '#systems/redis/steps/server-ping.ts';
 import { slowlogList as redisSlowlogList } from '#systems/redis/steps/slowlog-list.ts';
+import { configApply as restoreConfigApply } from '#systems/restore/steps/config-apply.ts';
+import { setsList as restoreSetsList } from '#systems/restore/steps/sets-list.ts';
 
 export const catalogue: readonly AnyStep[] = [
   alertmanagerAlertsList,
@@ -159,6 +163,8 @@ export const catalogue: readonly AnyStep[] = [
   workflowRunsTimeline,
   workflowsDryRun,
   workflowsList,
+  drillStandingList,
+  drillStoreRun,
   healthCheck,
   cronjobTrigger,
   cronjobsList,
@@ -210,6 +216,8 @@ export const catalogue: readonly AnyStep[] = [
   redisServerInfo,
   redisServerPing,
   redisSlowlogList,
+  restoreConfigApply,
+  restoreSetsList,
 ];
 
 export function stepsByName(): ReadonlyMap<string, AnyStep> {

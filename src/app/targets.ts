@@ -1,6 +1,6 @@
 /** The clients of each target's systems, made when they are first used and closed together. */
 import type { Clock } from '#kernel/clock.ts';
-import type { Config, TargetConfig } from '#config/config.ts';
+import type { Config, DrillConfig, TargetConfig } from '#config/config.ts';
 import type { Systems } from '#engine/ports.ts';
 import type { AlertmanagerApi } from '#incidents/ports.ts';
 import type { SystemToken } from '#step-kit/index.ts';
@@ -13,6 +13,8 @@ import { createNatsClient } from '#systems/nats/client.ts';
 import { createPrometheusClient } from '#systems/prometheus/client.ts';
 import { createRedisClient } from '#systems/redis/client.ts';
 import { endpointsOf } from './certificate-endpoints.ts';
+import { createRestoreClient } from './restore-parts.ts';
+import { createDrillDesk } from './drill-desk.ts';
 
 export interface Targets extends Systems {
   cordum(target: string): CordumClient | undefined;
@@ -24,18 +26,20 @@ interface Closable {
   close(): Promise<void>;
 }
 
-type Make = (target: TargetConfig, clock: Clock) => Closable | undefined;
+type Make = (target: TargetConfig, clock: Clock, drills: readonly DrillConfig[]) => Closable | undefined;
 
 /** By the name of the system's token. A factory is cheap and connects to nothing; undefined: the target has no such system. */
 const MAKERS: Readonly<Record<string, Make>> = {
   alertmanager: ({ alertmanager }, clock) => alertmanager && createAlertmanagerClient({ ...alertmanager, now: () => clock.now() }),
   cordum: ({ cordum }, clock) => cordum && createCordumClient({ ...cordum, clock }),
+  drill: (target, clock, drills) => createDrillDesk(target, { drills, clock }),
   grpc: ({ grpc }, clock) => grpc && createGrpcHealthClient({ services: grpc, clock }),
   http: (target, clock) => (hasAddresses(target) ? createHttpClient({ allow: target.http?.allow ?? [], endpoints: endpointsOf(target), clock }) : undefined),
   kubernetes: ({ kubernetes }, clock) => kubernetes && createKubernetesClient({ ...kubernetes, clock }),
   nats: ({ nats }, clock) => nats && createNatsClient({ ...nats, clock }),
   prometheus: ({ prometheus }, clock) => prometheus && createPrometheusClient({ ...prometheus, clock }),
   redis: ({ redis }, clock) => redis && createRedisClient(redis, { clock }),
+  restore: (target, clock) => createRestoreClient(target, clock),
 };
 
 /** The systems that a target can have, by the names of their tokens. */
@@ -55,7 +59,7 @@ export function createTargets(config: Config, clock: Clock): Targets {
     const target = byName.get(name);
     const clients = made.get(name);
     if (target === undefined || clients === undefined || !Object.hasOwn(MAKERS, system)) return undefined;
-    const client = clients.get(system) ?? MAKERS[system]?.(target, clock);
+    const client = clients.get(system) ?? MAKERS[system]?.(target, clock, config.drills);
     if (client !== undefined) clients.set(system, client);
     return client;
   };

@@ -11,6 +11,7 @@ import { usageOf } from './command.ts';
 import type { CommandSpec } from './command-spec.ts';
 import type { RemoteContext } from './remote/context.ts';
 import { approvals, approve, close, deny, incidents, killSwitch } from './remote/decisions.ts';
+import { drillList } from './remote/drills.ts';
 import { cancel, plan, run, runs, settle, show } from './remote/runs.ts';
 
 export interface CliOptions {
@@ -39,6 +40,7 @@ export const REMOTE_COMMANDS: Readonly<Record<string, (context: RemoteContext) =
   approve,
   deny,
   'kill-switch': killSwitch,
+  'drill list': drillList,
 };
 
 export async function runCommandLine(options: CliOptions): Promise<ExitCode> {

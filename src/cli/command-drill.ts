@@ -33,6 +33,14 @@ export const DRILL_COMMANDS: readonly CommandSpec[] = [
     examples: ['runbook-bot drill run redis --backups /backups --live redis://redis:6379 --password-file redis.pw', 'runbook-bot drill run nats --backups /backups --random --window 7d --out /evidence --key /etc/drill-key.pem --json'],
   },
   {
+    name: 'drill list',
+    runs: 'remote',
+    words: [],
+    options: {},
+    summary: 'List the drills that the bot has configured, with their last results. `run restore-drill --input drill=NAME` runs one.',
+    examples: ['runbook-bot drill list'],
+  },
+  {
     name: 'drill verify',
     runs: 'alone',
     words: [{ name: 'BUNDLE' }],

@@ -17,7 +17,7 @@ export interface Config {
   readonly alertmanager: AlertmanagerAuth;
   readonly slack: SlackConfig;
   readonly targets: readonly TargetConfig[];
-  readonly drills: readonly Readonly<Record<string, unknown>>[];
+  readonly drills: readonly DrillConfig[];
   readonly schedules: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -67,6 +67,8 @@ export interface TargetConfig {
   readonly kubernetes?: KubernetesTarget;
   /** Services whose `grpc.health.v1` may be asked. */
   readonly grpc?: readonly { readonly name: string; readonly address: string; readonly tls?: TlsMaterial }[];
+  /** The directory of its backups; a restore reads there, and keeps what it replaces there. */
+  readonly backups?: string;
   /** Hosts, `name` or `name:port`, that `http.url.get` may ask. */
   readonly http?: { readonly allow: readonly string[] };
 }
@@ -115,6 +117,26 @@ export interface KubernetesTarget {
   readonly names: Readonly<Record<string, string>>;
   /** How many replicas a service may have, where it differs from the scaling table. */
   readonly replicas: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
+}
+
+export type DrillStore = 'redis' | 'nats' | 'config';
+
+/** A restore drill that is asked for by its name. */
+export interface DrillConfig {
+  readonly name: string;
+  /** Whose live systems it compares with, once, before the sandbox starts. Null: with none. */
+  readonly target: string | null;
+  readonly stores: readonly DrillStore[];
+  readonly backups: string;
+  readonly sandbox: 'local';
+  readonly choice: { readonly kind: 'latest' } | { readonly kind: 'random'; readonly windowMs: number };
+  readonly limits: { readonly maxAgeMs: number; readonly rpoMs: number; readonly rtoMs: number; readonly tolerance: number };
+  /** Where evidence goes. */
+  readonly bundles: string;
+  /** The key that signs it; made when there is none. */
+  readonly key: string;
+  /** Where the sandbox works. */
+  readonly temp: string;
 }
 
 /** The roles that API keys carry: a role may have its members only there. */

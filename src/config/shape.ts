@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { drillShape } from './drill-shape.ts';
 import { targetShape } from './target-shape.ts';
 import { text, httpUrl, path } from './values.ts';
 
@@ -55,7 +56,7 @@ export const configShape = z.strictObject({
     })
     .prefault({}),
   targets: z.array(targetShape, 'expected a list of targets').max(MOST_TARGETS).default([]),
-  drills: loose,
+  drills: z.array(drillShape, 'expected a list of drills').max(MOST_ENTRIES).default([]),
   schedules: loose,
 });
 

@@ -56,6 +56,7 @@ export function createOperations(ctx: Context): Operations {
     artifact: (id) => ctx.artifacts.read(id),
     runbooks: () => runbookViews(ctx),
     steps: () => [...ctx.steps.values()].map(stepReference),
+    drills: () => ctx.drills(),
     audit: (query) => ctx.audit.page(query),
     killSwitch: () => ctx.killSwitch.state(),
     rolesOf: async (principal) => (await heldRoles(ctx, principal)).roles,

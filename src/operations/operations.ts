@@ -104,6 +104,34 @@ export interface StepReference {
   readonly output: JsonObject;
 }
 
+/** A configured restore drill, with what its evidence says. */
+export interface DrillView {
+  readonly name: string;
+  /** Whose live systems it compares with; null: with none. */
+  readonly target: string | null;
+  readonly backups: string;
+  readonly choice: 'latest' | 'random';
+  /** Whether one of its stores has not passed for more than 100 days, or never. */
+  readonly overdue: boolean;
+  readonly stores: readonly DrillStoreView[];
+}
+
+export interface DrillStoreView {
+  readonly store: string;
+  readonly lastStatus: 'passed' | 'failed' | 'never';
+  readonly lastAt: string | null;
+  readonly lastAgeSeconds: number | null;
+  /** Of the last one: its backup, how old that was, what a restore would lose and how long it took. */
+  readonly backup: string | null;
+  readonly backupAgeSeconds: number | null;
+  readonly rpoSeconds: number | null;
+  readonly rtoSeconds: number | null;
+  readonly failed: readonly { readonly name: string; readonly detail: string }[];
+  readonly bundle: string | null;
+  readonly lastPassedAt: string | null;
+  readonly passedAgeSeconds: number | null;
+}
+
 /** What came with an Alertmanager notification, read by its schema. */
 export interface Notification {
   /** `alertmanager`, `alertmanager-poll`. */
@@ -168,6 +196,8 @@ export interface Operations {
   artifact(id: string): Promise<string | undefined>;
   runbooks(): readonly RunbookView[];
   steps(): readonly StepReference[];
+  /** The configured restore drills, as their evidence is now. */
+  drills(): Promise<readonly DrillView[]>;
   audit(query: { readonly after?: number; readonly limit?: number }): Promise<{ readonly items: readonly AuditEntry[]; readonly next: number | null }>;
   killSwitch(): KillSwitchView;
   /** The roles of a principal, by its credential and by the policy. Throws nothing; an unreachable group is no role. */

@@ -10,7 +10,7 @@ import { TIERS } from '#step-kit/index.ts';
 import { FAILURE_REASONS } from '#kernel/failure.ts';
 import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
-import type { AuditEntry, KillSwitchView, RunbookView, StepReference } from './operations.ts';
+import type { AuditEntry, DrillView, KillSwitchView, RunbookView, StepReference } from './operations.ts';
 
 const JsonValue: z.ZodType<Json> = z.unknown().transform((value) => value as Json).meta({ id: 'Json', description: 'Any JSON value.' });
 const JsonRecord: z.ZodType<JsonObject> = z.record(z.string(), JsonValue);
@@ -196,6 +196,32 @@ export const RunbookShape: z.ZodType<RunbookView> = z
 export const StepReferenceShape: z.ZodType<StepReference> = z
   .object({ name: z.string(), summary: z.string(), kind: z.enum(['read', 'write']), tier: z.string(), input: JsonRecord, output: JsonRecord })
   .meta({ id: 'StepReference' });
+
+export const DrillShape: z.ZodType<DrillView> = z
+  .object({
+    name: z.string(),
+    target: z.string().nullable(),
+    backups: z.string(),
+    choice: z.enum(['latest', 'random']),
+    overdue: z.boolean(),
+    stores: z.array(
+      z.object({
+        store: z.string(),
+        lastStatus: z.enum(['passed', 'failed', 'never']),
+        lastAt: Time.nullable(),
+        lastAgeSeconds: z.number().nullable(),
+        backup: z.string().nullable(),
+        backupAgeSeconds: z.number().nullable(),
+        rpoSeconds: z.number().nullable(),
+        rtoSeconds: z.number().nullable(),
+        failed: z.array(z.object({ name: z.string(), detail: z.string() })),
+        bundle: z.string().nullable(),
+        lastPassedAt: Time.nullable(),
+        passedAgeSeconds: z.number().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'Drill' });
 
 export const AuditEntryShape: z.ZodType<AuditEntry> = z
   .object({ position: z.number(), at: Time, actor: z.string(), action: z.string(), subject: z.string(), detail: JsonValue })

@@ -41,6 +41,8 @@ export interface ReadStep<In extends z.ZodObject = z.ZodObject, Out extends z.Zo
 export interface WriteStep<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject = z.ZodObject> extends Declared<In, Out> {
   readonly kind: 'write';
   readonly tier: Tier;
+  /** It works beside the target and never on it, so that its failures say nothing about changes of the target: the breaker does not count them. */
+  readonly aside?: true;
   /** At most this many effects a second and an hour, on one target; the executor holds it. */
   readonly rate?: { readonly perSecond: number; readonly perHour: number };
   /** How long after it was sent a lost call may still take effect at the target, ms. `notApplied` is believed only then. */

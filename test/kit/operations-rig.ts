@@ -60,6 +60,7 @@ function over(rig: Rig): OperationsRig {
     targets: [{ name: 'prod', matchesAll: true }],
     policy: () => rig.policy,
     slackGroups: async () => slackGroups,
+    drills: async () => [],
     audit,
     clock: rig.clock,
     ids: rig.ids,

@@ -3,8 +3,8 @@
  * It decides nothing: the policy and the engine have tests of their own.
  */
 import type { ApprovalView, IncidentView, RunSummary, RunView, TimelineEntry } from '#engine/model/views.ts';
-import type { Answer, AuditEntry, Change, KillSwitchView, NotificationReceipt, Operations, Page, PageQuery, Problem, RunbookView, StepReference } from '#operations/operations.ts';
-import { APPROVAL_ID, approvalView, auditEntry, incidentView, INCIDENT_ID, runbookView, RUN_ID, runView, stepReference, timelineEntry } from './views.ts';
+import type { Answer, AuditEntry, Change, DrillView, KillSwitchView, NotificationReceipt, Operations, Page, PageQuery, Problem, RunbookView, StepReference } from '#operations/operations.ts';
+import { APPROVAL_ID, approvalView, auditEntry, drillView, incidentView, INCIDENT_ID, runbookView, RUN_ID, runView, stepReference, timelineEntry } from './views.ts';
 
 export interface RecordedCall {
   readonly operation: keyof Operations;
@@ -21,6 +21,7 @@ export interface FakeState {
   artifacts: Map<string, string>;
   runbooks: RunbookView[];
   steps: StepReference[];
+  drills: DrillView[];
   audit: AuditEntry[];
   killSwitch: KillSwitchView;
   ready: { ready: boolean; because?: string };
@@ -55,6 +56,7 @@ export function createFakeOperations(initial: Partial<FakeState> = {}): FakeOper
     artifacts: new Map(),
     runbooks: [runbookView()],
     steps: [stepReference()],
+    drills: [drillView()],
     audit: [auditEntry()],
     killSwitch: { on: false, by: null, reason: null, at: null },
     ready: { ready: true },
@@ -173,6 +175,10 @@ export function createFakeOperations(initial: Partial<FakeState> = {}): FakeOper
     steps() {
       record('steps');
       return state.steps;
+    },
+    async drills() {
+      record('drills');
+      return state.drills;
     },
     async audit(query) {
       record('audit', query);

@@ -1,6 +1,6 @@
 /** Canned views for tests of surfaces: one incident with one run that waits for one approval. Override what a test is about. */
 import type { ApprovalView, EffectView, IncidentView, OfferView, PlanView, RunView, TimelineEntry } from '#engine/model/views.ts';
-import type { AuditEntry, RunbookView, StepReference } from '#operations/operations.ts';
+import type { AuditEntry, DrillView, RunbookView, StepReference } from '#operations/operations.ts';
 
 export const INCIDENT_ID = 'inc_00000000000000000000000001';
 export const RUN_ID = 'run_00000000000000000000000001';
@@ -154,6 +154,33 @@ export function incidentView(overrides: Partial<IncidentView> = {}): IncidentVie
 
 export function timelineEntry(overrides: Partial<TimelineEntry> = {}): TimelineEntry {
   return { version: 1, at: '2026-03-01T10:00:00.000Z', actor: 'alertmanager', type: 'RunStarted', say: 'The run started.', data: { runbook: 'dlq-overflow' }, ...overrides };
+}
+
+export function drillView(overrides: Partial<DrillView> = {}): DrillView {
+  return {
+    name: 'redis-quarterly',
+    target: 'prod',
+    backups: '/backups',
+    choice: 'latest',
+    overdue: false,
+    stores: [
+      {
+        store: 'redis',
+        lastStatus: 'passed',
+        lastAt: '2026-11-20T06:30:00.000Z',
+        lastAgeSeconds: 3_600,
+        backup: 'redis-20261120T060000Z',
+        backupAgeSeconds: 1_800,
+        rpoSeconds: 1_810,
+        rtoSeconds: 2.5,
+        failed: [],
+        bundle: '/evidence/drill-20261120T063000Z-redis-0011223344556677.json',
+        lastPassedAt: '2026-11-20T06:30:00.000Z',
+        passedAgeSeconds: 3_600,
+      },
+    ],
+    ...overrides,
+  };
 }
 
 export function runbookView(overrides: Partial<RunbookView> = {}): RunbookView {

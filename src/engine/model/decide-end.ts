@@ -23,6 +23,9 @@ export function decideEnd(run: RunState, runbook: Runbook, facts: Facts): Next {
   const stopped = failedStop(run, runbook);
   if (stopped !== undefined) return end('failed', `step ${stopped} failed`);
   if (run.dryRun) return endOfDryRun(run);
+  // What ran beside the target has an outcome of its own: that it failed is its answer, and not for somebody to try again here.
+  const lost = offers.find(({ id, status }) => status === 'failed' && runbook.offers.some((rule) => rule.id === id && rule.uses.aside === true));
+  if (lost !== undefined) return end('failed', `${lost.id} did not do its job`);
 
   const failed = [...run.effects.values()].filter((effect) => effect.status === 'failed').length;
   const done = doneHolds(run, runbook);

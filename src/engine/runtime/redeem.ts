@@ -3,7 +3,7 @@ import { canonicalJson } from '#kernel/digest.ts';
 import type { Json } from '#kernel/json.ts';
 import { breakerVerdict, loopVerdict } from '#policy/breaker.ts';
 import { frozenAt } from '#policy/freeze.ts';
-import type { Item } from '#step-kit/index.ts';
+import { isWrite, type Item } from '#step-kit/index.ts';
 import { whatEnds } from '../model/decide-offers.ts';
 import type { RunEvent } from '../model/events.ts';
 import { approvalOf, type ApprovalState, type RunState } from '../model/state.ts';
@@ -50,10 +50,15 @@ function guard(work: Work, run: RunState, approval: ApprovalState): Outcome | un
   const { limits } = work.world.policy();
   const history = work.world.ledger.applies();
   const now = work.world.clock.now();
-  for (const verdict of [breakerVerdict(history, limits, run.target, now), loopVerdict(history.filter((entry) => entry.verified === undefined), limits, { target: run.target, uses: approval.plan.uses }, now)]) {
+  for (const verdict of [breakerVerdict(history.filter(({ uses }) => !isAside(work, uses)), limits, run.target, now), loopVerdict(history.filter((entry) => entry.verified === undefined), limits, { target: run.target, uses: approval.plan.uses }, now)]) {
     if (!verdict.allowed) return () => [withdraw(approval.id, verdict.because)];
   }
   return undefined;
+}
+
+function isAside({ world }: Work, uses: string): boolean {
+  const step = world.steps.get(uses);
+  return step !== undefined && isWrite(step) && step.aside === true;
 }
 
 async function compare(work: Work, run: RunState, approval: ApprovalState): Promise<Outcome> {

@@ -8,6 +8,7 @@ export type Command =
   | { readonly kind: 'incidents' }
   | { readonly kind: 'approvals' }
   | { readonly kind: 'run'; readonly runbook: string; readonly inputs: JsonObject; readonly target: string | null; readonly dryRun: boolean }
+  | { readonly kind: 'drills' }
   | { readonly kind: 'kill'; readonly on: boolean; readonly reason: string }
   | { readonly kind: 'mistake'; readonly message: string };
 
@@ -19,6 +20,7 @@ const INPUT = /^([A-Za-z_][A-Za-z0-9_-]{0,63})=(.*)$/s;
 export const HELP = [
   '/runbook list: the runbooks',
   '/runbook run NAME [key=value …] [--target T] [--dry-run]: start one; quote a value that holds spaces; a list is written a,b,c',
+  '/runbook drill [NAME] [--target T] [--dry-run]: start a restore drill; without a name, how the configured ones stand',
   '/runbook status: open incidents, waiting approvals, the kill switch',
   '/runbook incidents: the open incidents',
   '/runbook approvals: what waits for a decision',
@@ -42,6 +44,8 @@ export function parseCommand(raw: string): Command {
       return rest.length === 0 ? { kind: verb?.toLowerCase() as 'list' } : mistake(`“${verb}” takes nothing after it.`);
     case 'run':
       return parseRun(rest);
+    case 'drill':
+      return rest.length === 0 ? { kind: 'drills' } : parseDrill(rest);
     case 'kill':
       return parseKill(rest);
     default:
@@ -72,6 +76,13 @@ function parseRun(words: readonly string[]): Command {
     }
   }
   return { kind: 'run', runbook: name, inputs: Object.fromEntries(inputs), target, dryRun };
+}
+
+/** Short for `run restore-drill drill=NAME`. */
+function parseDrill([name = '', ...rest]: readonly string[]): Command {
+  if (!NAME.test(name)) return mistake('Say which drill: /runbook drill NAME.');
+  if (rest.some((word) => INPUT.test(word))) return mistake('A drill takes no inputs: what it does stands in the configuration.');
+  return parseRun(['restore-drill', `drill=${name}`, ...rest]);
 }
 
 function parseKill(words: readonly string[]): Command {

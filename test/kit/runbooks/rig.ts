@@ -16,7 +16,7 @@ import { waitFor } from '../servers/process.ts';
 
 const RUNBOOKS = join(import.meta.dirname, '..', '..', '..', 'runbooks');
 const POLICY = `roles:
-  oncall: { principals: [ann, ben] }
+  oncall: { principals: [ann, ben, cara] }
 tiers:
   R1: { approvers: 1, roles: [oncall], excludeRequester: false, validFor: 15m }
   R2: { approvers: 1, roles: [oncall], excludeRequester: true, validFor: 15m }
@@ -41,7 +41,7 @@ export interface RunbookRig {
 }
 
 /** `target` is what stands under `targets[0]` besides its name, as JSON or YAML in flow style: `{ redis: { url: "redis://…" } }`. */
-export async function startRunbookRig(target: Readonly<Record<string, unknown>>, options: { readonly runbooks?: string } = {}): Promise<RunbookRig> {
+export async function startRunbookRig(target: Readonly<Record<string, unknown>>, options: { readonly runbooks?: string; readonly drills?: readonly object[] } = {}): Promise<RunbookRig> {
   const folder = await mkdtemp(join(tmpdir(), 'runbook-rig-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await writeFile(join(folder, 'policy.yaml'), POLICY);
@@ -52,6 +52,7 @@ export async function startRunbookRig(target: Readonly<Record<string, unknown>>,
     policy: 'policy.yaml',
     console: { enabled: false },
     targets: [{ name: 'prod', match: {}, ...target }],
+    drills: options.drills ?? [],
   };
   // JSON is YAML.
   await writeFile(join(folder, 'runbook-bot.yaml'), JSON.stringify(config, null, 1), { mode: 0o600 });

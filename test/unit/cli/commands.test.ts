@@ -23,7 +23,7 @@ describe('the table of commands', () => {
 
   it('has the commands of this issue, and none that is not built yet', () => {
     expect(COMMANDS.map((command) => command.name).toSorted()).toEqual(
-      ['approvals', 'approve', 'audit', 'backup list', 'backup take', 'backup verify', 'cancel', 'close', 'demo', 'deny', 'doctor', 'drill reap', 'drill run', 'drill verify', 'incidents', 'kill-switch', 'lint', 'plan', 'reference', 'run', 'runs', 'settle', 'show', 'start', 'test'].toSorted(),
+      ['approvals', 'approve', 'audit', 'backup list', 'backup take', 'backup verify', 'cancel', 'close', 'demo', 'deny', 'doctor', 'drill list', 'drill reap', 'drill run', 'drill verify', 'incidents', 'kill-switch', 'lint', 'plan', 'reference', 'run', 'runs', 'settle', 'show', 'start', 'test'].toSorted(),
     );
   });
 
@@ -77,8 +77,8 @@ describe('wrong usage', () => {
       [['export', 'run_1'], 'There is no command "export"'],
       [['replay', 'run_1'], 'There is no command "replay"'],
       [['gate'], 'There is no command "gate"'],
-      [['drill'], 'Say one of: run, verify, reap.'],
-      [['drill', 'runn', 'redis'], '"runn" is none of: run, verify, reap.'],
+      [['drill'], 'Say one of: run, list, verify, reap.'],
+      [['drill', 'runn', 'redis'], '"runn" is none of: run, list, verify, reap.'],
       [['drill', 'run', 'postgres', '--backups', 'd'], '"postgres" is none of'],
       [['drill', 'run', 'redis'], '--backups is missing.'],
       [['backup', 'take'], 'There is no command "backup"'],

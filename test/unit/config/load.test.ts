@@ -68,7 +68,7 @@ describe('a complete configuration', () => {
       console: { enabled: false },
       alertmanager: { kind: 'basic', username: 'am' },
       slack: { mode: 'http', apiUrl: 'http://127.0.0.1:4000/api/', channel: 'C0001' },
-      drills: [{ name: 'redis', every: '1w' }],
+      drills: [{ name: 'redis', target: null, stores: ['redis'], backups: '/etc/bot/backups', choice: { kind: 'latest' }, limits: { maxAgeMs: 7_200_000 }, bundles: '/etc/bot/drill-evidence' }],
       schedules: [{ name: 'nightly', cron: '0 3 * * *' }],
     });
     expect(config.auth.apiKeys.map(({ key, principal, roles }) => [key.reveal(), principal, roles])).toEqual([[ALICE, 'alice', ['oncall']], ['bob-0123456789abcdef', 'bob', []]]);

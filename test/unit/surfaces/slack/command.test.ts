@@ -20,6 +20,9 @@ describe('/runbook', () => {
     ['run x q=&lt;a&gt;&amp;b', { ...run, runbook: 'x', inputs: { q: '<a>&b' } }],
     ['run x a=', { ...run, runbook: 'x', inputs: { a: '' } }],
     ['run x a=b=c', { ...run, runbook: 'x', inputs: { a: 'b=c' } }],
+    ['drill', { kind: 'drills' }],
+    ['drill redis-quarterly', { ...run, runbook: 'restore-drill', inputs: { drill: 'redis-quarterly' } }],
+    ['drill all --target eu --dry-run', { ...run, runbook: 'restore-drill', inputs: { drill: 'all' }, target: 'eu', dryRun: true }],
     ['kill on retries run wild', { kind: 'kill', on: true, reason: 'retries run wild' }],
     ['kill OFF all clear', { kind: 'kill', on: false, reason: 'all clear' }],
   ])('reads %j', (text, command) => {
@@ -28,6 +31,8 @@ describe('/runbook', () => {
 
   it.each<[string, string]>([
     ['There is no “explode”', 'explode'],
+    ['Say which drill', 'drill --dry-run'],
+    ['A drill takes no inputs', 'drill redis-quarterly drill=other'],
     ['takes nothing after it', 'list all'],
     ['Say which runbook', 'run'],
     ['Say which runbook', 'run ../etc'],
