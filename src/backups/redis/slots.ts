@@ -18,18 +18,20 @@ export function slotOf(key: string): number {
 
 /**
  * Keys fall evenly over all slots. Where a long range holds none although the others are well filled, the shard that owned it is
- * missing: the longest such range, unless chance could have left it. Keys of one tag share a slot, so slots are counted, not keys;
+ * missing: the longest such range (its first slot may stand behind its last), unless chance could have left it. Keys of one tag share a slot, so slots are counted, not keys;
  * keys that differ in a number only fall less evenly, so a gap must also be about as long as the share of one of `shards` + 1.
  */
 export function suspiciousGap(held: ReadonlySet<number>, shards: number): { readonly from: number; readonly to: number } | undefined {
   const slots = [...held].toSorted((a, b) => a - b);
-  let gap = { from: 0, to: -1 };
-  let next = 0;
-  for (const slot of [...slots, SLOTS]) {
-    if (slot - next > gap.to - gap.from + 1) gap = { from: next, to: slot - 1 };
-    next = slot + 1;
+  const last = slots.at(-1) ?? 0;
+  // As on a ring: the shard in the middle leaves both ends of the slots empty.
+  let gap = { from: last + 1, to: last };
+  let before = last - SLOTS;
+  for (const slot of slots) {
+    if (slot - before - 1 > gap.to - gap.from + 1) gap = { from: before + 1, to: slot - 1 };
+    before = slot;
   }
   const length = gap.to - gap.from + 1;
   const chance = (SLOTS / Math.max(1, length)) * (1 - length / SLOTS) ** slots.length;
-  return slots.length > 0 && chance < CHANCE && length / SLOTS >= Math.min(0.3, 0.8 / (shards + 1)) ? gap : undefined;
+  return slots.length > 0 && chance < CHANCE && length / SLOTS >= Math.min(0.3, 0.8 / (shards + 1)) ? { from: (gap.from + SLOTS) % SLOTS, to: gap.to } : undefined;
 }
