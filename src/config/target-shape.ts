@@ -115,6 +115,8 @@ export const targetShape = z.strictObject({
   nats: nats.optional(),
   kubernetes: kubernetes.optional(),
   grpc: z.array(grpc, 'expected a list of { name, address }').max(MOST_GRPC).optional(),
+  /** The directory of this target's backups. */
+  backups: path.optional(),
   http: z.strictObject({ allow: z.array(allowedHost, 'expected a list of hosts').max(MOST_HOSTS) }).optional(),
 });
 

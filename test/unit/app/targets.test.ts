@@ -17,6 +17,7 @@ const EVERYTHING = `targets:
     kubernetes: { namespace: cordum, kubeconfig: /nowhere }
     grpc: [{ name: safety-kernel, address: "safety-kernel:50051" }]
     http: { allow: [status.example.com] }
+    backups: /backups
   - { name: bare }
 `;
 

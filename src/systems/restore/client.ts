@@ -1,0 +1,74 @@
+/**
+ * What the steps that restore are given. The files of backups and the protocols belong to other areas; `app` puts them together
+ * behind this, for the one directory that the target's configuration names.
+ */
+import type { Result } from '#step-kit/index.ts';
+
+export interface Call {
+  readonly signal: AbortSignal;
+}
+
+export type StoreName = 'redis' | 'nats' | 'config';
+
+/** One backup of a store, as it lies in the directory. */
+export interface SetFacts {
+  readonly stamp: string;
+  readonly takenAtMs: number;
+  readonly bytes: number;
+  readonly files: number;
+  /** Why it may not be restored, a sentence; empty when nothing speaks against it at first sight. */
+  readonly because: string;
+}
+
+/** What stands under a key, or shall stand there. */
+export interface Side {
+  readonly present: boolean;
+  /** Of the text; empty when there is none. */
+  readonly sha256: string;
+  readonly bytes: number;
+  /** −1 where there is none. */
+  readonly revision: number;
+}
+
+export interface ConfigChange {
+  readonly key: string;
+  readonly now: Side;
+  readonly next: Side;
+}
+
+export interface ConfigAsked {
+  readonly stamp: string;
+  /** Undefined: all that the set holds. */
+  readonly keys: readonly string[] | undefined;
+  /** Keys that are to go. */
+  readonly remove: readonly string[];
+}
+
+export interface ConfigComparison {
+  readonly takenAtMs: number;
+  /** Only what differs. */
+  readonly changes: readonly ConfigChange[];
+  readonly same: number;
+  /** Sentences on what is left alone. */
+  readonly notes: readonly string[];
+}
+
+export interface ConfigRestore {
+  /** The set against what is there; a set that is damaged is a failure. */
+  compare(asked: ConfigAsked, call: Call): Promise<Result<ConfigComparison>>;
+  /** Backs up the configuration that is there; the stamp of the new set. */
+  save(call: Call): Promise<Result<string>>;
+  /** A set since then that holds just these values; undefined when there is none. */
+  savedSince(sinceMs: number, values: readonly { readonly key: string; readonly sha256: string }[], call: Call): Promise<Result<string | undefined>>;
+  /** Makes the change if the key still is as `now` says and that value is in a backup; `changed`: it is not as it was. */
+  put(change: ConfigChange, asked: ConfigAsked, call: Call): Promise<Result<'done' | 'changed'>>;
+  look(keys: readonly string[], call: Call): Promise<Result<readonly { readonly key: string; readonly side: Side }[]>>;
+}
+
+export interface RestoreClient {
+  readonly directory: string;
+  sets(store: StoreName): Promise<Result<readonly SetFacts[]>>;
+  /** A failure when the target has no Redis that can be restored into, and why. */
+  config(): Result<ConfigRestore>;
+  close(): Promise<void>;
+}
