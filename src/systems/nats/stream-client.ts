@@ -75,7 +75,8 @@ function clientOf(nc: NatsConnection, jsm: JetStreamManager, options: StreamClie
     try {
       const info = await jsm.streams.info(stream);
       const consumers: StreamState['consumers'][number][] = [];
-      for await (const consumer of jsm.consumers.list(stream)) consumers.push({ name: consumer.name, delivering: consumer.push_bound === true });
+      // The server leaves the field out of a consumer that nobody listens to.
+      for await (const { name, push_bound: delivering = false } of jsm.consumers.list(stream)) consumers.push({ name, delivering });
       const newest = info.state.messages === 0 ? 0 : Date.parse(info.state.last_ts);
       return succeed({ messages: info.state.messages, bytes: info.state.bytes, firstSeq: info.state.first_seq, lastSeq: info.state.last_seq, deleted: info.state.num_deleted ?? 0, newestMs: Number.isNaN(newest) ? 0 : newest, consumers });
     } catch (error) {
