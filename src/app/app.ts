@@ -28,6 +28,7 @@ import { createLifecycle } from './lifecycle.ts';
 import { createEventLog } from './log-events.ts';
 import { osUser } from './os-user.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
+import { createSchedules } from './schedules.ts';
 import { scrapeOf } from './scrape.ts';
 import { wireSlack } from './slack.ts';
 import { createTargets } from './targets.ts';
@@ -94,10 +95,11 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     runs: linkRuns(engine, runbooks),
   });
   const standings = createStandings();
+  const schedules = createSchedules({ config, journal, clock, log, operations: () => operations });
   const audit = createAudit({ journal, log });
   lifecycle.onStop('audit', () => audit.flush());
   const slack = wireSlack({ config, journal, clock, log, observe: (method, result) => metrics.observeSlackCall(method, result) });
-  const operations = counted(metrics, createOperations({
+  const operations: Operations = counted(metrics, createOperations({
     engine,
     incidents,
     journal,
@@ -110,6 +112,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     policy,
     slackGroups: slack.groupMembers,
     drills: () => drillViews(config.drills, standings, clock),
+    schedules: () => schedules.views(),
     audit,
     clock,
     ids,
@@ -139,6 +142,8 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
       lifecycle.onStop('engine', () => engine.stop());
       await incidents.start();
       lifecycle.onStop('incidents', () => incidents.stop());
+      await schedules.start();
+      lifecycle.onStop('schedules', () => schedules.stop());
       runbooks.watch();
       lifecycle.onStop('runbooks', () => runbooks.stop());
       await surface?.start();

@@ -18,7 +18,7 @@ export interface Config {
   readonly slack: SlackConfig;
   readonly targets: readonly TargetConfig[];
   readonly drills: readonly DrillConfig[];
-  readonly schedules: readonly Readonly<Record<string, unknown>>[];
+  readonly schedules: readonly ScheduleConfig[];
 }
 
 export interface HttpConfig {
@@ -137,6 +137,21 @@ export interface DrillConfig {
   readonly key: string;
   /** Where the sandbox works. */
   readonly temp: string;
+}
+
+/** What is started when. */
+export interface ScheduleConfig {
+  readonly name: string;
+  readonly runbook: string;
+  /** The input of the runbook `restore-drill`; null for other runbooks. */
+  readonly drill: string | null;
+  /** Null: as for a run that names none. */
+  readonly target: string | null;
+  readonly cron: string;
+  readonly timeZone: string;
+  readonly jitterMs: number;
+  readonly blackout: readonly { readonly from: string; readonly to: string }[];
+  readonly catchUp: boolean;
 }
 
 /** The roles that API keys carry: a role may have its members only there. */

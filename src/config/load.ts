@@ -5,6 +5,7 @@ import { EMPTY_POLICY } from '#policy/defaults.ts';
 import type { Policy } from '#policy/model.ts';
 import { buildAlertmanager, buildApiKeys, buildHttp, buildSlack, buildTargets } from './build.ts';
 import { buildDrills } from './build-drills.ts';
+import { buildSchedules } from './build-schedules.ts';
 import type { Building } from './building.ts';
 import { credentialRoles, type Config } from './config.ts';
 import { readFileOfDisk, type ReadFile } from './files.ts';
@@ -91,9 +92,9 @@ function build(written: ConfigYaml, { file, base, yaml, worldReadable, readFile,
     alertmanager: buildAlertmanager(written.alertmanager, building),
     slack: buildSlack(written.slack, building),
     targets: buildTargets(written.targets, building),
-    schedules: written.schedules,
   };
   const drills = buildDrills(written.drills, sections.targets, building);
+  const schedules = buildSchedules(written.schedules, drills, sections.targets, building);
   const policy = policyOf(sections.policyFile, credentialRoles(sections.auth), readFile, mistakes);
   const problems = [...yaml.lines([...mistakes, ...secrets.mistakes]), ...(policy.ok ? [] : policy.problems)];
   if (problems.length > 0 || !policy.ok) return { ok: false, problems };
@@ -101,7 +102,7 @@ function build(written: ConfigYaml, { file, base, yaml, worldReadable, readFile,
   if (exposed) warnings.push({ path: ['http', 'listen'], expected: 'other machines can reach this address, and alertmanager{} names no credential for the webhook' });
   const told = worldReadable ? secrets.inline.find((path) => !String(valueAt(yaml.value, path)).includes('${')) : undefined;
   if (told !== undefined) warnings.push({ path: told, expected: 'every user of this machine can read this file and the secret in it: chmod 600 it, or name a file of its own' });
-  return { ok: true, config: { ...sections, drills, policy: policy.policy }, warnings: [...yaml.lines([...warnings, ...secrets.warnings]), ...policy.warnings] };
+  return { ok: true, config: { ...sections, drills, schedules, policy: policy.policy }, warnings: [...yaml.lines([...warnings, ...secrets.warnings]), ...policy.warnings] };
 }
 
 type PolicyRead = { readonly ok: true; readonly policy: Policy; readonly warnings: readonly string[] } | { readonly ok: false; readonly problems: readonly string[] };

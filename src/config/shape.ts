@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { drillShape } from './drill-shape.ts';
+import { scheduleShape } from './schedule-shape.ts';
 import { targetShape } from './target-shape.ts';
 import { text, httpUrl, path } from './values.ts';
 
@@ -25,8 +26,6 @@ const apiKey = z.strictObject({
   principal: text.regex(/^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/, 'expected a name of letters, digits and . _ @ + -'),
   roles: z.array(text, 'expected a list of roles').max(MOST_ENTRIES).default([]),
 });
-
-const loose = z.array(z.looseObject({}, 'expected keys and values'), 'expected a list').max(MOST_ENTRIES).default([]);
 
 export const configShape = z.strictObject({
   http: z.strictObject({ listen: listen.default('127.0.0.1:8080') }).prefault({}),
@@ -57,7 +56,7 @@ export const configShape = z.strictObject({
     .prefault({}),
   targets: z.array(targetShape, 'expected a list of targets').max(MOST_TARGETS).default([]),
   drills: z.array(drillShape, 'expected a list of drills').max(MOST_ENTRIES).default([]),
-  schedules: loose,
+  schedules: z.array(scheduleShape, 'expected a list of schedules').max(MOST_ENTRIES).default([]),
 });
 
 export type ConfigYaml = z.output<typeof configShape>;

@@ -10,7 +10,7 @@ import type { Policy } from '#policy/model.ts';
 import type { SlackGroupMembers } from '#policy/roles.ts';
 import type { AnyStep } from '#step-kit/index.ts';
 import type { Audit } from './audit.ts';
-import type { Answer, DrillView, Notification, NotificationReceipt, Page, PageQuery } from './operations.ts';
+import type { Answer, DrillView, Notification, NotificationReceipt, Page, PageQuery, ScheduleView } from './operations.ts';
 
 export interface IncidentDesk {
   receive(notification: Notification): Promise<NotificationReceipt>;
@@ -35,6 +35,7 @@ export interface Context {
   slackGroups(): Promise<SlackGroupMembers>;
   /** The configured restore drills. */
   drills(): Promise<readonly DrillView[]>;
+  schedules(): Promise<readonly ScheduleView[]>;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly ids: Ids;

@@ -57,6 +57,7 @@ export function createOperations(ctx: Context): Operations {
     runbooks: () => runbookViews(ctx),
     steps: () => [...ctx.steps.values()].map(stepReference),
     drills: () => ctx.drills(),
+    schedules: () => ctx.schedules(),
     audit: (query) => ctx.audit.page(query),
     killSwitch: () => ctx.killSwitch.state(),
     rolesOf: async (principal) => (await heldRoles(ctx, principal)).roles,

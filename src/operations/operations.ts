@@ -132,6 +132,23 @@ export interface DrillStoreView {
   readonly passedAgeSeconds: number | null;
 }
 
+/** A configured schedule, with what the journal knows of it. */
+export interface ScheduleView {
+  readonly name: string;
+  readonly runbook: string;
+  readonly drill: string | null;
+  readonly target: string | null;
+  readonly cron: string;
+  readonly timeZone: string;
+  /** With its jitter, and moved out of a blackout. */
+  readonly nextAt: string | null;
+  /** The moment of the cron expression that was last dealt with. */
+  readonly lastSlot: string | null;
+  readonly lastRunId: string | null;
+  /** Why no run was started for it. */
+  readonly lastMissedBecause: string | null;
+}
+
 /** What came with an Alertmanager notification, read by its schema. */
 export interface Notification {
   /** `alertmanager`, `alertmanager-poll`. */
@@ -198,6 +215,7 @@ export interface Operations {
   steps(): readonly StepReference[];
   /** The configured restore drills, as their evidence is now. */
   drills(): Promise<readonly DrillView[]>;
+  schedules(): Promise<readonly ScheduleView[]>;
   audit(query: { readonly after?: number; readonly limit?: number }): Promise<{ readonly items: readonly AuditEntry[]; readonly next: number | null }>;
   killSwitch(): KillSwitchView;
   /** The roles of a principal, by its credential and by the policy. Throws nothing; an unreachable group is no role. */

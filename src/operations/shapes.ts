@@ -10,7 +10,7 @@ import { TIERS } from '#step-kit/index.ts';
 import { FAILURE_REASONS } from '#kernel/failure.ts';
 import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
-import type { AuditEntry, DrillView, KillSwitchView, RunbookView, StepReference } from './operations.ts';
+import type { AuditEntry, DrillView, KillSwitchView, RunbookView, ScheduleView, StepReference } from './operations.ts';
 
 const JsonValue: z.ZodType<Json> = z.unknown().transform((value) => value as Json).meta({ id: 'Json', description: 'Any JSON value.' });
 const JsonRecord: z.ZodType<JsonObject> = z.record(z.string(), JsonValue);
@@ -222,6 +222,21 @@ export const DrillShape: z.ZodType<DrillView> = z
     ),
   })
   .meta({ id: 'Drill' });
+
+export const ScheduleShape: z.ZodType<ScheduleView> = z
+  .object({
+    name: z.string(),
+    runbook: z.string(),
+    drill: z.string().nullable(),
+    target: z.string().nullable(),
+    cron: z.string(),
+    timeZone: z.string(),
+    nextAt: Time.nullable(),
+    lastSlot: Time.nullable(),
+    lastRunId: z.string().nullable(),
+    lastMissedBecause: z.string().nullable(),
+  })
+  .meta({ id: 'Schedule' });
 
 export const AuditEntryShape: z.ZodType<AuditEntry> = z
   .object({ position: z.number(), at: Time, actor: z.string(), action: z.string(), subject: z.string(), detail: JsonValue })

@@ -61,6 +61,7 @@ function over(rig: Rig): OperationsRig {
     policy: () => rig.policy,
     slackGroups: async () => slackGroups,
     drills: async () => [],
+    schedules: async () => [],
     audit,
     clock: rig.clock,
     ids: rig.ids,

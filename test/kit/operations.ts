@@ -3,7 +3,7 @@
  * It decides nothing: the policy and the engine have tests of their own.
  */
 import type { ApprovalView, IncidentView, RunSummary, RunView, TimelineEntry } from '#engine/model/views.ts';
-import type { Answer, AuditEntry, Change, DrillView, KillSwitchView, NotificationReceipt, Operations, Page, PageQuery, Problem, RunbookView, StepReference } from '#operations/operations.ts';
+import type { Answer, AuditEntry, Change, DrillView, KillSwitchView, NotificationReceipt, Operations, Page, PageQuery, Problem, RunbookView, ScheduleView, StepReference } from '#operations/operations.ts';
 import { APPROVAL_ID, approvalView, auditEntry, drillView, incidentView, INCIDENT_ID, runbookView, RUN_ID, runView, stepReference, timelineEntry } from './views.ts';
 
 export interface RecordedCall {
@@ -22,6 +22,7 @@ export interface FakeState {
   runbooks: RunbookView[];
   steps: StepReference[];
   drills: DrillView[];
+  schedules: ScheduleView[];
   audit: AuditEntry[];
   killSwitch: KillSwitchView;
   ready: { ready: boolean; because?: string };
@@ -57,6 +58,7 @@ export function createFakeOperations(initial: Partial<FakeState> = {}): FakeOper
     runbooks: [runbookView()],
     steps: [stepReference()],
     drills: [drillView()],
+    schedules: [],
     audit: [auditEntry()],
     killSwitch: { on: false, by: null, reason: null, at: null },
     ready: { ready: true },
@@ -179,6 +181,10 @@ export function createFakeOperations(initial: Partial<FakeState> = {}): FakeOper
     async drills() {
       record('drills');
       return state.drills;
+    },
+    async schedules() {
+      record('schedules');
+      return state.schedules;
     },
     async audit(query) {
       record('audit', query);

@@ -69,7 +69,7 @@ describe('a complete configuration', () => {
       alertmanager: { kind: 'basic', username: 'am' },
       slack: { mode: 'http', apiUrl: 'http://127.0.0.1:4000/api/', channel: 'C0001' },
       drills: [{ name: 'redis', target: null, stores: ['redis'], backups: '/etc/bot/backups', choice: { kind: 'latest' }, limits: { maxAgeMs: 7_200_000 }, bundles: '/etc/bot/drill-evidence' }],
-      schedules: [{ name: 'nightly', cron: '0 3 * * *' }],
+      schedules: [{ name: 'nightly', runbook: 'restore-drill', drill: 'redis', target: null, cron: '0 3 * * *', timeZone: 'UTC', jitterMs: 0, blackout: [], catchUp: true }],
     });
     expect(config.auth.apiKeys.map(({ key, principal, roles }) => [key.reveal(), principal, roles])).toEqual([[ALICE, 'alice', ['oncall']], ['bob-0123456789abcdef', 'bob', []]]);
     expect([...credentialRoles(config.auth)]).toEqual(['oncall']);
