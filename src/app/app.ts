@@ -123,7 +123,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   const console = config.console.enabled ? consoleOf(options, () => url) : undefined;
   const surface = await slack.connect(operations);
   const firstLook = { seen: false };
-  const server = await listenerOf({ config, clock, log, operations, console, metrics: scrapeOf({ metrics, journal, clock, firstLook }), slackRoutes: surface?.routes });
+  const server = await listenerOf({ config, clock, log, operations, console, metrics: scrapeOf({ metrics, journal, clock, firstLook, drills: operations.drills }), slackRoutes: surface?.routes });
 
   return {
     operations,

@@ -1,6 +1,7 @@
 /** The metrics as the listener serves them: what only a look can tell (the journal, what waits for people) is looked up for each scrape. */
 import { type Clock, waitUntil } from '#kernel/clock.ts';
 import type { Journal } from '#engine/ports.ts';
+import type { DrillView } from '#operations/operations.ts';
 import type { HttpMetrics } from '#surfaces/http/probes.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
 
@@ -14,9 +15,11 @@ export interface ScrapeParts {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly firstLook: { readonly seen: boolean };
+  /** The configured drills. */
+  drills?(): Promise<readonly DrillView[]>;
 }
 
-export function scrapeOf({ metrics, journal, clock, firstLook }: ScrapeParts): HttpMetrics {
+export function scrapeOf({ metrics, journal, clock, firstLook, drills }: ScrapeParts): HttpMetrics {
   return {
     contentType: metrics.contentType,
     observeRequest: (request) => metrics.observeRequest(request),
@@ -24,9 +27,15 @@ export function scrapeOf({ metrics, journal, clock, firstLook }: ScrapeParts): H
       const until = clock.now() + FIRST_LOOK_MS;
       while (!firstLook.seen && clock.now() < until) await waitUntil(clock, clock.now() + 50);
       await look(metrics, journal);
+      metrics.observeDrills((await drills?.() ?? []).map(lastPassed));
       return metrics.text();
     },
   };
+}
+
+/** Of several stores the one that passed the longest ago: a drill of all is as good as its worst part. */
+function lastPassed({ name, stores }: DrillView): { readonly drill: string; readonly atMs: number } {
+  return { drill: name, atMs: Math.min(...stores.map(({ lastPassedAt }) => (lastPassedAt === null ? 0 : Date.parse(lastPassedAt)))) };
 }
 
 async function look(metrics: Metrics, journal: Journal): Promise<void> {

@@ -28,6 +28,7 @@ export const METRICS = {
   runbook_bot_runs_unknown: { kind: 'gauge', labels: [], help: 'Runs with an effect that nobody can account for, until a person settles it.' },
   runbook_bot_kill_switch_on: { kind: 'gauge', labels: [], help: '1 while every write is stopped.' },
   runbook_bot_slack_calls_total: { kind: 'counter', labels: ['method', 'result'], help: 'Calls to the Slack Web API, by method and result.' },
+  runbook_bot_drill_last_passed_timestamp_seconds: { kind: 'gauge', labels: ['drill'], help: 'When the configured restore drill last passed, by its evidence: of its stores the oldest; 0 while one has never passed.' },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
 const APPROVAL_EVENTS: Readonly<Record<string, string>> = {
@@ -64,6 +65,8 @@ export interface Metrics {
   observeKillSwitch(on: boolean): void;
   observeJournal(writable: boolean): void;
   observeWaiting(waiting: { readonly approvals: number; readonly unknownRuns: number }): void;
+  /** Of each configured drill, ms since the epoch; 0: never. */
+  observeDrills(passed: readonly { readonly drill: string; readonly atMs: number }[]): void;
   /** `result`: `ok`, or Slack's word for the error. */
   observeSlackCall(method: string, result: string): void;
   /** The same journal, its appends timed. */
@@ -88,10 +91,11 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const duplicates = counter('runbook_bot_alerts_duplicate_total');
   const slackCalls = counter('runbook_bot_slack_calls_total');
   const appendSeconds = histogram('runbook_bot_journal_append_seconds', APPEND_BUCKETS);
-  const gauge = (name: keyof typeof METRICS): Gauge => new Gauge({ name, help: METRICS[name].help, registers: [registry] });
+  const gauge = (name: keyof typeof METRICS): Gauge => new Gauge({ name, help: METRICS[name].help, labelNames: [...METRICS[name].labels], registers: [registry] });
   const killSwitch = gauge('runbook_bot_kill_switch_on');
   const writable = gauge('runbook_bot_journal_writable');
   const pending = gauge('runbook_bot_approvals_pending');
+  const drillPassed = gauge('runbook_bot_drill_last_passed_timestamp_seconds');
   const unknownRuns = gauge('runbook_bot_runs_unknown');
   // A failure must be seen at once, and the first one of its kind makes no increase of a series that was not there.
   for (const status of WEBHOOK_STATUSES) requests.inc({ ...WEBHOOK, status }, 0);
@@ -115,6 +119,9 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     observeWaiting(waiting) {
       pending.set(waiting.approvals);
       unknownRuns.set(waiting.unknownRuns);
+    },
+    observeDrills(passed) {
+      for (const { drill, atMs } of passed) drillPassed.set({ drill }, atMs / 1_000);
     },
     observeSlackCall: (method, result) => slackCalls.inc({ method, result }),
     timed: (journal) => timedJournal(journal, appendSeconds),

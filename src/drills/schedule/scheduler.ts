@@ -100,7 +100,7 @@ export function createScheduler({ schedules, clock, log, store, start }: Schedul
           const since = sinceOf(schedule, events) ?? clock.now();
           const next = dueSlots(schedule, since, clock.now()).next ?? slotAfter(schedule, clock.now());
           const last = events.findLast((event) => event.type !== 'ScheduleSeen');
-          return { name: schedule.name, nextAt: next === undefined ? null : isoTime(next.dueMs), last: last === undefined || last.type === 'ScheduleSeen' ? null : last };
+          return { name: schedule.name, nextAt: next === undefined ? null : isoTime(next.dueMs), last: last ?? null };
         }),
       ),
   };

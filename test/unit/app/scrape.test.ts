@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { scrapeOf } from '#app/scrape.ts';
 import type { IndexEntry, Journal } from '#engine/ports.ts';
 import { createMetrics } from '#telemetry/metrics.ts';
+import { drillView } from '../../kit/views.ts';
 import { createVirtualClock } from '../../kit/clock.ts';
 
 const entry = (kind: 'run' | 'approval', id: string, status: string): IndexEntry => ({ kind, id, stream: 's', open: true, key: status, summary: { status } });
@@ -29,6 +30,17 @@ describe('a scrape', () => {
     ['cannot even be asked', () => Promise.reject(new Error('disk I/O error'))],
   ])('is answered, and says so, when the journal %s', async (_how, probe) => {
     expect(await scraped(probe)).toMatch(/^runbook_bot_journal_writable 0$/m);
+  });
+
+  it('says of each drill when its worst store last passed, and 0 while one never has', async () => {
+    const [store] = drillView().stores;
+    const drills = [drillView(), drillView({ name: 'all', stores: [store!, { ...store!, store: 'nats', lastPassedAt: '2026-11-01T00:00:00.000Z' }] }), drillView({ name: 'half', stores: [store!, { ...store!, store: 'nats', lastPassedAt: null }] })];
+    const text = await scrapeOf({ metrics: createMetrics({ process: false }), journal: journalOf(() => Promise.resolve({ writable: true })), clock: createVirtualClock(), firstLook: { seen: true }, drills: () => Promise.resolve(drills) }).text();
+    expect(text.split('\n').filter((line) => line.startsWith('runbook_bot_drill_last'))).toEqual([
+      `runbook_bot_drill_last_passed_timestamp_seconds{drill="redis-quarterly"} ${Date.parse('2026-11-20T06:30:00Z') / 1_000}`,
+      `runbook_bot_drill_last_passed_timestamp_seconds{drill="all"} ${Date.parse('2026-11-01T00:00:00Z') / 1_000}`,
+      'runbook_bot_drill_last_passed_timestamp_seconds{drill="half"} 0',
+    ]);
   });
 
   it('right after the start waits for the first look of the exporter, but not for ever', async () => {
