@@ -108,6 +108,7 @@ import { serverPing as redisServerPing } from '#systems/redis/steps/server-ping.
 import { slowlogList as redisSlowlogList } from '#systems/redis/steps/slowlog-list.ts';
 import { configApply as restoreConfigApply } from '#systems/restore/steps/config-apply.ts';
 import { setsList as restoreSetsList } from '#systems/restore/steps/sets-list.ts';
+import { streamsApply as restoreStreamsApply } from '#systems/restore/steps/streams-apply.ts';
 
 export const catalogue: readonly AnyStep[] = [
   alertmanagerAlertsList,
@@ -218,6 +219,7 @@ export const catalogue: readonly AnyStep[] = [
   redisSlowlogList,
   restoreConfigApply,
   restoreSetsList,
+  restoreStreamsApply,
 ];
 
 export function stepsByName(): ReadonlyMap<string, AnyStep> {

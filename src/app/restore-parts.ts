@@ -1,18 +1,22 @@
 /** What restores are made of: the backups in the target's directory, and connections to its live systems. */
 import { tmpdir } from 'node:os';
 import { readInventory } from '#backups/inventory.ts';
+import { compareStreams, findSavedStreams, isRestored, putStream, sideOf, type StreamPort } from '#backups/restore/nats.ts';
 import { compareConfig, findSaved, lookAtConfig, putConfig, whyNotRestorable, type ConfigPlace } from '#backups/restore/config.ts';
 import type { TargetConfig } from '#config/config.ts';
 import type { Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
-import type { ConfigRestore, RestoreClient } from '#systems/restore/client.ts';
+import { openStreamClient } from '#systems/nats/stream-client.ts';
+import type { ConfigRestore, RestoreClient, StreamRestore } from '#systems/restore/client.ts';
 import { performBackup } from './backup-parts.ts';
-import { redisOf, type LiveSystem } from './live-system.ts';
+import { natsOf, redisOf, type LiveSystem } from './live-system.ts';
+import { createWriters, type Writers } from './restore-writers.ts';
 
 /** Undefined: the target names no directory of backups. */
 export function createRestoreClient(target: TargetConfig, clock: Clock): RestoreClient | undefined {
-  const { backups: directory, redis } = target;
+  const { backups: directory, redis, nats } = target;
   if (directory === undefined) return undefined;
+  let writers: Writers | undefined;
   return {
     directory,
     async sets(store) {
@@ -25,7 +29,10 @@ export function createRestoreClient(target: TargetConfig, clock: Clock): Restore
       const live = liveRedis(redis);
       return live.ok ? succeed(configOf(directory, live.value, clock)) : live;
     },
-    close: () => Promise.resolve(),
+    streams: () => (nats === undefined ? fail('invalid', 'The target has no NATS configured: there is nothing to restore into.', 'no') : succeed(streamsOf(directory, nats, { writers: (writers ??= createWriters(target, clock)), clock }))),
+    async close() {
+      await writers?.close();
+    },
   };
 }
 
@@ -48,6 +55,34 @@ function configOf(directory: string, live: LiveSystem, clock: Clock): ConfigRest
     savedSince: async (sinceMs, values) => succeed(await findSaved(directory, sinceMs, values)),
     put: (change, asked, { signal }) => putConfig(place, change, asked, signal),
     look: (keys) => lookAtConfig(place, keys),
+  };
+}
+
+function streamsOf(directory: string, nats: NonNullable<TargetConfig['nats']>, { writers, clock }: { readonly writers: Writers; readonly clock: Clock }): StreamRestore {
+  const { url, username, password, token, tls } = nats;
+  const secret = password ?? token;
+  const live: LiveSystem = { url, ...(username === undefined ? {} : { username }), ...(secret === undefined ? {} : { password: secret }), ...(tls === undefined ? {} : { tls }) };
+  const onPort = async <T>(use: (port: StreamPort) => Promise<Result<T>>): Promise<Result<T>> => {
+    if (nats.credentials !== undefined) return fail('invalid', 'A restore logs in to NATS with user and password or a token; the target has a .creds file.', 'no');
+    const opened = await openStreamClient(natsOf(live).options);
+    if (!opened.ok) return { ok: false, failure: { ...opened.failure, landed: 'no' } };
+    try {
+      return await use(opened.value);
+    } finally {
+      await opened.value.close();
+    }
+  };
+  return {
+    writers: ({ signal }) => writers.none(signal),
+    compare: (asked) => onPort((port) => compareStreams(directory, asked, port)),
+    async save(streams, { signal }) {
+      const taken = await performBackup({ store: 'nats', directory, live, tlsFiles: undefined, streams, temp: tmpdir() }, { clock, signal, onStep: () => undefined });
+      return taken.ok ? succeed(stampIn(taken.value.manifestPath)) : taken;
+    },
+    savedSince: async (sinceMs, wanted) => succeed(await findSavedStreams(directory, sinceMs, wanted)),
+    put: (change, stamp, { signal }) => onPort((port) => putStream(directory, stamp, change, port, signal)),
+    look: (stream) => onPort((port) => sideOf(port, stream)),
+    isRestored,
   };
 }
 

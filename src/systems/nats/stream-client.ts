@@ -29,6 +29,8 @@ export interface StreamClient {
   snapshot(stream: string, options: { readonly check: boolean; readonly signal?: AbortSignal; write(chunk: Uint8Array): Promise<void> }): Promise<Result<Snapshot>>;
   /** What a failure has left of the stream is removed. */
   restore(backup: { readonly config: JsonObject; readonly state: JsonObject; readonly source: AsyncIterable<Uint8Array>; readonly signal?: AbortSignal }): Promise<Result<StreamState>>;
+  /** For good. One that is not there is a failure. */
+  remove(stream: string): Promise<Result<null>>;
   /** Lets the server verify the checksums of all messages. */
   check(stream: string, signal?: AbortSignal): Promise<Result<null>>;
   /** SHA-256 over sequence, subject, headers and payload of every message, in order; undefined when they cannot all be read. */
@@ -103,6 +105,14 @@ function clientOf(nc: NatsConnection, jsm: JetStreamManager, options: StreamClie
       // A newer server writes while it restores: what is there now is a part, and would pass for the whole.
       if (restored.failure.reason !== 'conflict') await removePart(jsm, String(backup.config['name']));
       return restored;
+    },
+    async remove(stream) {
+      try {
+        await jsm.streams.delete(stream);
+        return succeed(null);
+      } catch (error) {
+        return { ok: false, failure: failureOf(`${stream} cannot be removed`, error) };
+      }
     },
     async check(stream, signal) {
       const checked = await snapshotStream(nc, { stream, check: true, noConsumers: true, answerOnly: checksFirst(nc.info?.version ?? ''), ...(signal === undefined ? {} : { signal }), write: () => Promise.resolve() });

@@ -65,10 +65,45 @@ export interface ConfigRestore {
   look(keys: readonly string[], call: Call): Promise<Result<readonly { readonly key: string; readonly side: Side }[]>>;
 }
 
+export interface StreamSide {
+  readonly present: boolean;
+  readonly messages: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly consumers: number;
+}
+
+export interface StreamChange {
+  readonly stream: string;
+  readonly now: StreamSide;
+  readonly next: StreamSide;
+  /** Messages that are older than this go as soon as they are restored; 0: none. */
+  readonly maxAgeSeconds: number;
+}
+
+export interface StreamsAsked {
+  readonly stamp: string;
+  readonly streams: readonly string[] | undefined;
+}
+
+export interface StreamRestore {
+  /** How it is known that nobody writes; a failure names who does. */
+  writers(call: Call): Promise<Result<readonly string[]>>;
+  compare(asked: StreamsAsked, call: Call): Promise<Result<{ readonly takenAtMs: number; readonly changes: readonly StreamChange[]; readonly same: readonly string[] }>>;
+  save(streams: readonly string[], call: Call): Promise<Result<string>>;
+  savedSince(sinceMs: number, wanted: readonly { readonly stream: string; readonly side: StreamSide }[]): Promise<Result<string | undefined>>;
+  put(change: StreamChange, stamp: string, call: Call): Promise<Result<'done' | 'changed'>>;
+  look(stream: string, call: Call): Promise<Result<StreamSide>>;
+  /** Whether the stream is as the change wants it, messages that have meanwhile outlived their age left aside. */
+  isRestored(seen: StreamSide, change: StreamChange): boolean;
+}
+
 export interface RestoreClient {
   readonly directory: string;
   sets(store: StoreName): Promise<Result<readonly SetFacts[]>>;
   /** A failure when the target has no Redis that can be restored into, and why. */
   config(): Result<ConfigRestore>;
+  /** A failure when the target has no NATS. */
+  streams(): Result<StreamRestore>;
   close(): Promise<void>;
 }
