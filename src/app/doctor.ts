@@ -95,7 +95,8 @@ async function slackOf({ slack }: Config): Promise<Finding[]> {
 
 /** Systems that runbooks ask and this target does not have: one line, since it may be meant. */
 function missingOf(target: TargetConfig): Finding[] {
-  const missing = SYSTEM_NAMES.filter((system) => target[system as keyof TargetConfig] === undefined);
+  // Drills are configured in a section of their own.
+  const missing = SYSTEM_NAMES.filter((system) => system !== 'drill' && target[system as keyof TargetConfig] === undefined);
   if (missing.length === 0) return [];
   const lost = missing.includes('alertmanager') ? '; without an Alertmanager a resolve that is lost leaves its incident open' : '';
   return [{ what: target.name, state: 'warn', say: `has no ${missing.join(', ')} configured: what only they can tell stays unknown${lost}` }];
