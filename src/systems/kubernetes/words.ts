@@ -1,5 +1,5 @@
 /** Small words and numbers that the steps of this system share. */
-import { cutText } from '#kernel/text.ts';
+import { cutClean } from '#kernel/redact.ts';
 import { z } from '#step-kit/index.ts';
 import { SERVICES } from './names.ts';
 
@@ -13,7 +13,7 @@ export const serviceName = z.enum(SERVICES);
 export const ownService = serviceName.exclude(['redis', 'nats']);
 
 export function message(text: string): string {
-  return cutText(text.trim(), LONGEST_MESSAGE);
+  return cutClean(text.trim(), LONGEST_MESSAGE);
 }
 
 /** Whole seconds since an RFC 3339 time, never negative; -1 when there is no such time. */
