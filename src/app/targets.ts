@@ -28,7 +28,7 @@ type Make = (target: TargetConfig, clock: Clock) => Closable | undefined;
 
 /** By the name of the system's token. A factory is cheap and connects to nothing; undefined: the target has no such system. */
 const MAKERS: Readonly<Record<string, Make>> = {
-  alertmanager: ({ alertmanager }, clock) => alertmanager && createAlertmanagerClient({ ...alertmanager, now: () => clock.now() }),
+  alertmanager: ({ alertmanager }, clock) => alertmanager && createAlertmanagerClient({ ...alertmanager, clock }),
   cordum: ({ cordum }, clock) => cordum && createCordumClient({ ...cordum, clock }),
   grpc: ({ grpc }, clock) => grpc && createGrpcHealthClient({ services: grpc, clock }),
   http: (target, clock) => (hasAddresses(target) ? createHttpClient({ allow: target.http?.allow ?? [], endpoints: endpointsOf(target), clock }) : undefined),

@@ -1,5 +1,6 @@
 /** Looks at keys of the allow-list: type, size, time to live, and of the value what its family may show. */
 import { z } from '#step-kit/index.ts';
+import { parseJson } from '#kernel/json.ts';
 import { redact } from '#kernel/redact.ts';
 import { cutText } from '#kernel/text.ts';
 import type { Server, Survey } from './client.ts';
@@ -110,13 +111,7 @@ export function show(bytes: Buffer, family: Family, nowMs: number): Shown {
 }
 
 function fromJson<T>(text: string, schema: z.ZodType<T>, nowMs: number, tell: (read: T) => { readonly value: string; readonly at: string; readonly count: number }): Shown {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return NOT_SHOWN;
-  }
-  const read = schema.safeParse(parsed);
+  const read = schema.safeParse(parseJson(text));
   if (!read.success) return NOT_SHOWN;
   const told = tell(read.data);
   const atMs = Date.parse(told.at);
