@@ -1,5 +1,5 @@
 import { globSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -37,13 +37,13 @@ describe('docs/runbook-index.md', () => {
 describe('README.md', () => {
   it('names each shipped runbook once, and how many there are', () => {
     const readme = readText('README.md');
-    const linked = [...readme.matchAll(LINK)].map(([, name, file = '']) => [name, basename(file, '.yaml')]);
-    expect(linked.toSorted()).toEqual(RUNBOOKS.map(({ runbook }) => [runbook, runbook]).toSorted());
+    const linked = [...readme.matchAll(LINK)].map(([, name = '', file = '']) => `${name} ${basename(file, '.yaml')}`);
+    expect(linked.toSorted()).toEqual(RUNBOOKS.map(({ runbook }) => `${runbook} ${runbook}`).toSorted());
     expect(/(\d+) runbooks/.exec(readme)?.[1]).toBe(String(RUNBOOKS.length));
   });
 
   it('names the systems that a target may have', () => {
-    const systems = globSync('src/systems/*/system.ts', { cwd: PROJECT }).map((file) => file.split('/')[2]?.toLowerCase());
+    const systems = globSync('src/systems/*/system.ts', { cwd: PROJECT }).map((file) => basename(dirname(file)));
     const [, said = ''] = /^Systems: (.*)$/m.exec(readText('README.md')) ?? [];
     expect(codesOf(said).toSorted()).toEqual(systems.toSorted());
   });
