@@ -37,7 +37,7 @@ export function tagOf(image: string): string {
 }
 
 /** The image without its tag and its digest; the port of a registry stays. */
-export function repositoryOf(image: string): string {
+function repositoryOf(image: string): string {
   const bare = image.split('@')[0] ?? '';
   const slash = bare.lastIndexOf('/');
   const colon = bare.indexOf(':', slash + 1);

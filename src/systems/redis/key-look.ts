@@ -76,7 +76,7 @@ export async function lookAt(key: string, family: Family, survey: Survey, watch:
 }
 
 /** A key that expires, though it is meant to live on, counts as above what is expected only if something is expected. */
-export function ttlClassOf({ exists, ttlMs }: KeyFacts, { expectedTtlSeconds }: Family): z.output<typeof ttlClass> {
+function ttlClassOf({ exists, ttlMs }: KeyFacts, { expectedTtlSeconds }: Family): z.output<typeof ttlClass> {
   if (!exists) return 'absent';
   if (ttlMs < 0) return 'never';
   return expectedTtlSeconds > 0 && ttlMs > expectedTtlSeconds * 1_000 ? 'above' : 'expected';
