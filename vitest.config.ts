@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** CI's machine has two cores, and integration tests start servers of their own besides. */
+/** CI's machine has two cores. Files that wait for servers leave room for another one. */
 const WORKERS = 2;
 
 // Whoever runs the tests may have a bot of their own configured: its settings are none of the tests' business.
@@ -27,14 +27,13 @@ export default defineConfig({
         },
       },
       {
-        // Real processes and real time. One file at a time, after the quick ones, so that servers do not starve each other.
+        // Real processes and real time, after the quick ones. Each file has its own servers, folders and ports, so two run side by side.
         extends: true,
         test: {
           name: 'integration',
           include: ['test/{integration,e2e,simulation}/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },

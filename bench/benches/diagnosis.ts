@@ -1,4 +1,7 @@
 /** How long a diagnosis takes: the triage of a full DLQ next to its bare requests, and eight reads next to the slowest of them. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { DiagnosisInput, DiagnosisResult } from '../processes/diagnosis.ts';
 import type { TriageInput, TriageResult } from '../processes/triage.ts';
 import { resultOf, start } from '../kit/process.ts';
@@ -34,6 +37,7 @@ interface Rows {
 
 async function triageRows({ quick, say }: BenchOptions): Promise<Rows & { readonly wide: readonly string[]; readonly requests: number; readonly entries: number }> {
   const full = start('bench/processes/full-dlq.ts', [JSON.stringify({ entries: quick ? 1_000 : DLQ_CAP, apiKey: API_KEY })]);
+  const folder = await mkdtemp(join(tmpdir(), 'bench-triage-'));
   try {
     const [, url = ''] = await full.line(/^LISTENS (.*)$/);
     const ours: TriageResult[] = [];
@@ -41,24 +45,25 @@ async function triageRows({ quick, say }: BenchOptions): Promise<Rows & { readon
     const wide: TriageResult[] = [];
     const rounds = quick ? 1 : 3;
     for (let round = 1; round <= rounds; round += 1) {
-      const input: TriageInput = { url, apiKey: API_KEY };
+      const input: TriageInput = { url, apiKey: API_KEY, pathsFile: join(folder, 'paths.json') };
       const one = await resultOf<TriageResult>('bench/processes/triage.ts', input);
-      const other = await resultOf<TriageResult>('bench/processes/triage.ts', { ...input, paths: one.paths });
+      const other = await resultOf<TriageResult>('bench/processes/triage.ts', { ...input, bare: true });
       ours.push(one);
       bare.push(other);
-      wide.push(await resultOf<TriageResult>('bench/processes/triage.ts', { ...input, paths: one.paths, lanes: LANES }));
+      wide.push(await resultOf<TriageResult>('bench/processes/triage.ts', { ...input, bare: true, lanes: LANES }));
       say(`triage ${round}/${rounds}: ${short(one.ms)} ms, bare ${short(other.ms)} ms, peak ${short(one.peakMb)} MB`);
     }
     const ratios = ours.map((one, i) => one.ms / (bare[i]?.ms ?? Number.NaN));
     const wideRatios = ours.map((one, i) => one.ms / (wide[i]?.ms ?? Number.NaN));
     return {
       wide: ['the same, against 8 fetches at a time', `${spread(ours.map(({ ms }) => ms))} ms`, `${spread(wide.map(({ ms }) => ms))} ms`, spread(wideRatios), ''],
-      requests: ours[0]?.paths.length ?? 0,
+      requests: ours[0]?.requests ?? 0,
       entries: ours[0]?.entries ?? 0,
       row: ['triage of a full DLQ', `${spread(ours.map(({ ms }) => ms))} ms`, `${spread(bare.map(({ ms }) => ms))} ms`, spread(ratios), `${spread(ours.map(({ peakMb }) => peakMb))} MB (bare ${spread(bare.map(({ peakMb }) => peakMb))} MB)`],
       verdict: { what: 'triage against a bare fetch loop', measured: spread(ratios), target: 'at most 1.3', met: median(ratios) <= 1.3 },
     };
   } finally {
+    await rm(folder, { recursive: true, force: true });
     await full.stop();
   }
 }

@@ -1,5 +1,6 @@
 /** The triage of a whole DLQ by the product's own steps, or the bare requests that it makes, one fetch after another. */
 import { subscribe } from 'node:diagnostics_channel';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { systemClock, waitUntil } from '#kernel/clock.ts';
 import { silentLog } from '#kernel/log.ts';
 import { Secret } from '#kernel/secret.ts';
@@ -12,16 +13,17 @@ import { inputOf, tellResult } from '../kit/process.ts';
 export interface TriageInput {
   readonly url: string;
   readonly apiKey: string;
-  /** Paths to fetch, bare; absent: the triage itself. */
-  readonly paths?: readonly string[];
+  /** The file of the paths: written by the triage itself, read for the bare requests. They are too many for an argument or a line of output. */
+  readonly pathsFile: string;
+  /** Only fetch those paths. */
+  readonly bare?: boolean;
   /** How many fetches at a time. Default 1. */
   readonly lanes?: number;
 }
 export interface TriageResult {
   readonly ms: number;
   readonly entries: number;
-  /** What was asked, in order. */
-  readonly paths: readonly string[];
+  readonly requests: number;
   /** The most that was resident while it ran, MB of 10^6 bytes. */
   readonly peakMb: number;
 }
@@ -37,7 +39,8 @@ async function measured(work: () => Promise<{ readonly entries: number; readonly
   const did = await work();
   const ms = performance.now() - start;
   clearInterval(timer);
-  return { ms, ...did, peakMb: peak / 1e6 };
+  if (input.bare !== true) writeFileSync(input.pathsFile, JSON.stringify(did.paths));
+  return { ms, entries: did.entries, requests: did.paths.length, peakMb: peak / 1e6 };
 }
 
 async function triage({ url, apiKey }: TriageInput): Promise<{ readonly entries: number; readonly paths: readonly string[] }> {
@@ -57,7 +60,7 @@ async function triage({ url, apiKey }: TriageInput): Promise<{ readonly entries:
   return { entries: listing.value.items.length, paths };
 }
 
-async function bare({ url, apiKey, paths = [], lanes = 1 }: TriageInput): Promise<{ readonly entries: number; readonly paths: readonly string[] }> {
+async function bare({ url, apiKey, lanes = 1 }: TriageInput, paths: readonly string[]): Promise<{ readonly entries: number; readonly paths: readonly string[] }> {
   let entries = 0;
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -69,9 +72,10 @@ async function bare({ url, apiKey, paths = [], lanes = 1 }: TriageInput): Promis
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
-  return { entries, paths: [] };
+  return { entries, paths };
 }
 
 const input = inputOf<TriageInput>();
-tellResult(await measured(() => (input.paths === undefined ? triage(input) : bare(input))));
+const paths = input.bare === true ? (JSON.parse(readFileSync(input.pathsFile, 'utf8')) as readonly string[]) : [];
+tellResult(await measured(() => (input.bare === true ? bare(input, paths) : triage(input))));
 process.exit(0);

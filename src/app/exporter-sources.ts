@@ -1,8 +1,7 @@
 /** The sources of one target: each is wired to the client that the target has. What it does not have gives no series. */
 import type { Clock } from '#kernel/clock.ts';
-import { type Failure, type Result, succeed } from '#kernel/failure.ts';
+import { fail, type Failure, type Result, succeed } from '#kernel/failure.ts';
 import type { TargetConfig } from '#config/config.ts';
-import { createHandshake } from '#exporter/handshake.ts';
 import type { Source } from '#exporter/source.ts';
 import { type BackupFacts, backupsSource, type ReadBackup } from '#exporter/sources/backups.ts';
 import { certificatesSource } from '#exporter/sources/certificates.ts';
@@ -13,17 +12,19 @@ import { redisSource } from '#exporter/sources/redis.ts';
 import type { CordumClient } from '#systems/cordum/client.ts';
 import type { GrpcHealthClient } from '#systems/grpc/client.ts';
 import { GrpcHealth } from '#systems/grpc/system.ts';
+import type { HttpClient, TlsEndpoint } from '#systems/http/client.ts';
+import { Http } from '#systems/http/system.ts';
 import type { KubernetesClient } from '#systems/kubernetes/client.ts';
 import { cronJob } from '#systems/kubernetes/records.ts';
 import { Kubernetes } from '#systems/kubernetes/system.ts';
 import type { RedisClient } from '#systems/redis/client.ts';
 import { Redis } from '#systems/redis/system.ts';
-import { endpointsOf } from './certificate-endpoints.ts';
 import type { Targets } from './targets.ts';
 
 /** Cordum gives at most so many at once; of jobs it remembers the newest 1,000 alone. */
 const PAGE = 500;
 const GRPC_TIMEOUT_MS = 5_000;
+const HANDSHAKE_TIMEOUT_MS = 5_000;
 
 export function sourcesOf(target: TargetConfig, targets: Targets, clock: Clock): readonly Source[] {
   const { name } = target;
@@ -31,6 +32,7 @@ export function sourcesOf(target: TargetConfig, targets: Targets, clock: Clock):
   const cordum = targets.cordum(name);
   const redis = targets.client(name, Redis);
   const grpc = targets.client(name, GrpcHealth);
+  const http = targets.client(name, Http);
   const kubernetes = targets.client(name, Kubernetes);
   if (cordum !== undefined) sources.push(...cordumSources(name, cordum));
   if (redis !== undefined) sources.push(redisSource(name, (call) => troubleOf(redis, call)));
@@ -39,8 +41,7 @@ export function sourcesOf(target: TargetConfig, targets: Targets, clock: Clock):
   if (countOlder !== undefined) sources.push(staleJobsSource(name, countOlder, clock));
   if (grpc !== undefined && grpc.names.length > 0) sources.push(grpcSource(name, grpc.names, (service, call) => serving(grpc, service, call)));
   if (kubernetes !== undefined) sources.push(backupsSource(name, readBackup(kubernetes)));
-  const endpoints = endpointsOf(target);
-  if (endpoints.length > 0) sources.push(certificatesSource(name, endpoints, createHandshake(clock)));
+  if (http !== undefined && http.endpoints.length > 0) sources.push(certificatesSource(name, http.endpoints, expiryOf(http)));
   return sources;
 }
 
@@ -99,6 +100,16 @@ async function troubleOf(client: RedisClient, call: { readonly signal: AbortSign
 async function serving(client: GrpcHealthClient, service: string, { signal }: { readonly signal: AbortSignal }): Promise<Result<boolean>> {
   const read = await client.check(service, { service: '', timeoutMs: GRPC_TIMEOUT_MS, signal });
   return read.ok ? succeed(read.value.status === 'SERVING') : read;
+}
+
+function expiryOf(client: HttpClient): (endpoint: TlsEndpoint, call: { readonly signal: AbortSignal }) => Promise<Result<number>> {
+  return async (endpoint, { signal }) => {
+    const read = await client.endpointCertificate(endpoint, { timeoutMs: HANDSHAKE_TIMEOUT_MS, signal });
+    if (!read.ok) return read;
+    if (!read.value.reachable) return fail(read.value.cause === 'timeout' ? 'timeout' : 'unreachable', `No TLS handshake came about: ${read.value.why}.`);
+    const endsAtMs = instant(read.value.value.facts.notAfter);
+    return endsAtMs === undefined ? fail('unexpected', 'It showed no certificate that can be read.') : succeed(endsAtMs);
+  };
 }
 
 function readBackup(client: KubernetesClient): ReadBackup {

@@ -30,7 +30,7 @@ type Make = (target: TargetConfig, clock: Clock, drills: readonly DrillConfig[])
 
 /** By the name of the system's token. A factory is cheap and connects to nothing; undefined: the target has no such system. */
 const MAKERS: Readonly<Record<string, Make>> = {
-  alertmanager: ({ alertmanager }, clock) => alertmanager && createAlertmanagerClient({ ...alertmanager, now: () => clock.now() }),
+  alertmanager: ({ alertmanager }, clock) => alertmanager && createAlertmanagerClient({ ...alertmanager, clock }),
   cordum: ({ cordum }, clock) => cordum && createCordumClient({ ...cordum, clock }),
   drill: (target, clock, drills) => createDrillDesk(target, { drills, clock }),
   grpc: ({ grpc }, clock) => grpc && createGrpcHealthClient({ services: grpc, clock }),

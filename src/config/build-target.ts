@@ -30,14 +30,14 @@ export function buildTarget(written: TargetYaml, path: Path, building: Building)
 
 function buildCordum(section: NonNullable<TargetYaml['cordum']>, path: Path, building: Building): TargetConfig['cordum'] {
   if (section.apiKey === undefined && section.apiKeyFile === undefined) building.mistakes.push({ path: [...path, 'apiKeyFile'], expected: 'expected the file that holds the API key of Cordum (or apiKey)' });
-  const apiKey = building.secrets.read(section, path, 'apiKey');
+  const apiKey = headerSecret(section, path, 'apiKey', building);
   const tls = httpsTls(section, path, building);
   return apiKey === undefined ? undefined : { url: section.url, tenant: section.tenant, apiKey, ...tls };
 }
 
 function buildEndpoint(section: NonNullable<TargetYaml['prometheus']>, path: Path, building: Building): HttpEndpoint {
   const { secrets, mistakes } = building;
-  const bearerToken = secrets.read(section, path, 'bearerToken');
+  const bearerToken = headerSecret(section, path, 'bearerToken', building);
   const { basic } = section;
   if (basic !== undefined && (section.bearerToken ?? section.bearerTokenFile) !== undefined) mistakes.push({ path: [...path, 'basic'], expected: 'expected either basic or bearerToken, not both' });
   if (basic !== undefined && basic.password === undefined && basic.passwordFile === undefined) mistakes.push({ path: [...path, 'basic'], expected: 'expected password or passwordFile' });
@@ -48,6 +48,14 @@ function buildEndpoint(section: NonNullable<TargetYaml['prometheus']>, path: Pat
     ...(basic === undefined || password === undefined ? {} : { basic: { username: basic.username, password } }),
     ...httpsTls(section, path, building),
   };
+}
+
+/** It goes out in a header, where a blank, a line break or an umlaut would make every call fail. */
+function headerSecret(section: object, path: Path, key: string, { secrets, mistakes }: Building): Secret | undefined {
+  const secret = secrets.read(section, path, key);
+  if (secret === undefined || /^[\u0021-\u007e]+$/.test(secret.reveal())) return secret;
+  mistakes.push({ path: [...path, Object.hasOwn(section, key) ? key : `${key}File`], expected: 'expected letters, digits and signs of ASCII alone, without blanks and line breaks' });
+  return undefined;
 }
 
 function httpsTls(section: { readonly url: string; readonly tls?: TlsYaml | undefined }, path: Path, building: Building): { readonly tls?: TlsMaterial } {

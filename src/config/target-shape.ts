@@ -108,7 +108,7 @@ const allowedHost = text.refine((value) => HOST_MAYBE_PORT.test(value) && isPort
 export const targetShape = z.strictObject({
   name: text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'expected a name of letters, digits and . _ -'),
   match: labels.default({}),
-  cordum: z.strictObject({ url: httpUrl, apiKey: text.optional(), apiKeyFile: path.optional(), tenant: text.default('default'), tls: tls.optional() }).optional(),
+  cordum: z.strictObject({ url: httpUrl, apiKey: text.optional(), apiKeyFile: path.optional(), tenant: text.regex(/^[\u0021-\u007e]+$/, 'expected letters, digits and signs of ASCII alone, without blanks').default('default'), tls: tls.optional() }).optional(),
   prometheus: httpEndpoint.optional(),
   alertmanager: httpEndpoint.optional(),
   redis: redis.optional(),

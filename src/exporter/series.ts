@@ -5,7 +5,7 @@
  */
 import { Gauge, type Registry } from 'prom-client';
 
-export const SOURCE_NAMES = ['status', 'license', 'jobs', 'approvals', 'pools', 'redis', 'grpc', 'certificates', 'backups'] as const;
+const SOURCE_NAMES = ['status', 'license', 'jobs', 'approvals', 'pools', 'redis', 'grpc', 'certificates', 'backups'] as const;
 /** One thing that the exporter looks at, on one target. */
 export type SourceName = (typeof SOURCE_NAMES)[number];
 

@@ -40,3 +40,26 @@ export function waitUntil(clock: Clock, atMs: number, signal?: AbortSignal): Pro
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/** What a call to somewhere else goes by: it ends when its time is over, or when whoever asked has lost interest. */
+export interface Deadline {
+  readonly signal: AbortSignal;
+  /** Its time was over, whatever else happened. */
+  timedOut(): boolean;
+  /** Whoever asked ended it, and within its time. */
+  cancelled(): boolean;
+  /** To be called when the call has ended, or the timer would outlive it. */
+  stop(): void;
+}
+
+export function deadlineOf(clock: Clock, timeoutMs: number, asked?: AbortSignal): Deadline {
+  const timeout = new AbortController();
+  const stop = clock.schedule(clock.now() + timeoutMs, () => timeout.abort());
+  const timedOut = (): boolean => timeout.signal.aborted;
+  return {
+    signal: asked === undefined ? timeout.signal : AbortSignal.any([asked, timeout.signal]),
+    timedOut,
+    cancelled: () => !timedOut() && asked?.aborted === true,
+    stop,
+  };
+}

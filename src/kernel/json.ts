@@ -2,6 +2,15 @@
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
+/** Undefined, which no schema of ours accepts, for what is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Integers of CEL are BigInt; in JSON they are numbers. Larger than 2^53 they become strings rather than wrong. */
 export function toJson(value: unknown): Json {
   if (value === null || value === undefined) return null;

@@ -5,6 +5,7 @@
  */
 import type { Json } from './json.ts';
 import { newLabels } from './labels.ts';
+import { cutText } from './text.ts';
 
 export const REDACTED = '[redacted]';
 
@@ -40,6 +41,8 @@ const PATTERNS: readonly Pattern[] = [
   { find: /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:(?!-----END)[^])*(?:-----END [A-Z0-9 ]{0,40}-----)?/g, replace: REDACTED },
   // The password of a URL (redis://:pw@host, https://user:pw@host); an at sign within the password included.
   { find: /:\/\/([^\s/?#@:"'<>]*):[^\s/?#"'<>]*@/g, replace: `://$1:${REDACTED}@` },
+  // A token alone in front of the host, as NATS has it; a name without a password in a URL of Redis is no loss.
+  { find: /\b((?:nats|tls|wss?|rediss?):\/\/)[^\s/?#@:,"'<>]+@/g, replace: `$1${REDACTED}@` },
   // Slack tokens and incoming webhooks, and the signature of a Slack request.
   { find: /xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}/g, replace: REDACTED },
   { find: /(hooks\.slack\.com\/(?:services|workflows|triggers)\/)[A-Za-z0-9/_-]+/g, replace: `$1${REDACTED}` },
@@ -81,6 +84,11 @@ export function redact(text: string): string {
   let out = text;
   for (const { find, replace } of PATTERNS) out = out.replace(find, replace);
   return out;
+}
+
+/** Redacted, and only then cut: half a secret looks like nothing. */
+export function cutClean(text: string, length: number): string {
+  return cutText(redact(text), length);
 }
 
 /** Whether a field of this name holds a secret whatever its value looks like. */

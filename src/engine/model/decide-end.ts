@@ -42,7 +42,7 @@ export function decideEnd(run: RunState, runbook: Runbook, facts: Facts): Next {
 function endOfDryRun(run: RunState): Next {
   const planned = [...run.offers.values()].filter((offer) => offer.status === 'planned').length;
   const blind = [...run.steps.values()].find((step) => step.status === 'failed');
-  if (planned === 0 && blind !== undefined) return end('failed', `dry run: nothing could be planned, step ${blind.id} failed`);
+  if (planned === 0 && blind !== undefined) return end('failed', `dry run: nothing is planned, but step ${blind.id} failed, so that may not be all`);
   return end('succeeded', planned === 0 ? 'dry run: there is nothing to do' : 'dry run: planned, nothing was offered');
 }
 

@@ -8,7 +8,7 @@ import type { Call, Source } from '../source.ts';
 
 const EVERY_MS = 60_000;
 
-export const BACKUP_STORES = ['redis', 'nats'] as const;
+const BACKUP_STORES = ['redis', 'nats'] as const;
 export type BackupStore = (typeof BACKUP_STORES)[number];
 
 export interface BackupFacts {

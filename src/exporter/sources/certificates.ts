@@ -1,6 +1,5 @@
 /** When the certificates expire that the endpoints of a target show, looked up by a handshake with each. */
 import type { Result } from '#kernel/failure.ts';
-import type { Secret } from '#kernel/secret.ts';
 import type { Sample } from '../series.ts';
 import type { Call, Source } from '../source.ts';
 
@@ -8,25 +7,13 @@ const EVERY_MS = 3_600_000;
 /** A gateway that is being restarted must not be asked by all at once. */
 const AT_ONCE = 4;
 
-export interface Endpoint {
+interface Endpoint {
   /** What people call it: `cordum`, `grpc/safety-kernel`, `nats/nats-0:4222`. */
   readonly name: string;
-  readonly host: string;
-  readonly port: number;
-  /** NATS says a line in the clear before it speaks TLS. */
-  readonly greeting: 'none' | 'nats';
-  /** The name that is asked for, where it is not that of the host. */
-  readonly serverName?: string;
-  /** The authority that the target names for it. When a certificate expires does not depend on it. */
-  readonly ca?: string;
-  /** Who we are, for endpoints that want to know before they finish the handshake (mTLS). */
-  readonly identity?: { readonly cert: string; readonly key: Secret };
 }
 
-/** When the certificate that the endpoint shows expires, ms since the epoch. */
-export type ExpiryOf = (endpoint: Endpoint, call: Call) => Promise<Result<number>>;
-
-export function certificatesSource(target: string, endpoints: readonly Endpoint[], expiryOf: ExpiryOf): Source {
+/** `expiryOf`: when the certificate that the endpoint shows expires, ms since the epoch; whether it is trusted does not matter. */
+export function certificatesSource<E extends Endpoint>(target: string, endpoints: readonly E[], expiryOf: (endpoint: E, call: Call) => Promise<Result<number>>): Source {
   return {
     target,
     name: 'certificates',

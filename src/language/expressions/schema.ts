@@ -6,11 +6,17 @@ const DEEPEST_SCHEMA = 24;
 
 type Schema = { readonly [key: string]: unknown };
 
+/** Of a schema the answer is always the same, many runbooks use the same step, and working it out is most of loading a runbook. */
+const known = { input: new WeakMap<z.ZodType, CelType>(), output: new WeakMap<z.ZodType, CelType>() };
+
 /** What expressions may read of values of this schema (`output`), or what must be written for it (`input`). */
 export function typeOfSchema(schema: z.ZodType, io: 'input' | 'output'): CelType {
+  const before = known[io].get(schema);
+  if (before !== undefined) return before;
   const root = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Schema;
-  const defs = isObject(root['$defs']) ? root['$defs'] : {};
-  return read(root, defs, 0);
+  const type = read(root, isObject(root['$defs']) ? root['$defs'] : {}, 0);
+  known[io].set(schema, type);
+  return type;
 }
 
 function isObject(value: unknown): value is Schema {

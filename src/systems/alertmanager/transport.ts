@@ -1,11 +1,15 @@
 /** One call of Alertmanager's API v2: bounded in time and size, no redirects, every way to fail as a value with its cause. */
 import type { Agent, Dispatcher } from 'undici';
 import type { z } from 'zod';
+import { readBounded } from '#kernel/body.ts';
+import { type Clock, deadlineOf } from '#kernel/clock.ts';
 import { type EndpointParts, endpointOf } from '#kernel/endpoint.ts';
 import { fail, type Failure, type FailureReason, succeed, type Result } from '#kernel/failure.ts';
+import { parseJson } from '#kernel/json.ts';
 import { connectionTrouble } from '#kernel/network.ts';
 import { redact } from '#kernel/redact.ts';
 import { cutText } from '#kernel/text.ts';
+import { nodeTls } from '#kernel/tls.ts';
 
 const TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -17,7 +21,7 @@ export interface Call {
 }
 
 export interface TransportParts extends EndpointParts {
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly dispatcher?: Dispatcher;
   readonly timeoutMs?: number;
 }
@@ -49,37 +53,38 @@ export function createTransport(parts: TransportParts): Transport {
     async send(asked, schema) {
       const { method = 'GET', path, body } = asked;
       const failed = (reason: FailureReason, message: string, landed: 'no' | 'maybe'): { ok: false; failure: Failure } => (method === 'GET' ? fail(reason, message) : fail(reason, message, landed));
-      const isCancelled = (): boolean => asked.signal?.aborted === true;
-      if (isCancelled()) return failed('cancelled', `The call to ${what} was cancelled.`, 'no');
-      const timeout = AbortSignal.timeout(timeoutMs);
+      if (asked.signal?.aborted === true) return failed('cancelled', `The call to ${what} was cancelled.`, 'no');
+      const deadline = deadlineOf(parts.clock, timeoutMs, asked.signal);
       try {
         // Loaded by the first call: most bots ask no Alertmanager.
         const undici = await import('undici');
-        agent ??= parts.dispatcher === undefined ? new undici.Agent({ connect: connectOptions(parts) }) : undefined;
+        agent ??= parts.dispatcher === undefined ? new undici.Agent({ connect: { timeout: CONNECT_TIMEOUT_MS, ...nodeTls(parts.tls) } }) : undefined;
         const dispatcher = parts.dispatcher ?? agent;
         const answer = await undici.request(`${root}${path}`, {
           method,
           headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...(authorization === undefined ? {} : { authorization: authorization.reveal() }) },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          signal: asked.signal === undefined ? timeout : AbortSignal.any([asked.signal, timeout]),
+          signal: deadline.signal,
           ...(dispatcher === undefined ? {} : { dispatcher }),
         });
-        const text = await readBounded(answer.body);
+        const text = await readBounded(answer.body, ANSWER_MAX_BYTES);
         if (answer.statusCode !== 200) {
           // What it says no to itself has done nothing; of its errors, and of a proxy's, nobody knows.
           const decided = answer.statusCode >= 400 && answer.statusCode < 500 && answer.statusCode !== 408;
           return failed(reasonOf(answer.statusCode), `${what} answered ${answer.statusCode} to ${path}${saidOf(text)}.`, decided ? 'no' : 'maybe');
         }
         if (text === undefined) return failed('tooLarge', `${what} answered more than ${ANSWER_MAX_BYTES} bytes to ${path}.`, 'maybe');
-        const read = schema.safeParse(text === '' ? undefined : parseJson(text));
+        const read = schema.safeParse(parseJson(text));
         if (!read.success) return failed('unexpected', `${what} answered something to ${path} that cannot be read: is alertmanager.url that of an Alertmanager?`, 'maybe');
         const dated = Date.parse(String(answer.headers['date']));
-        return succeed({ value: read.data, atMs: Number.isNaN(dated) ? parts.now() : dated });
+        return succeed({ value: read.data, atMs: Number.isNaN(dated) ? parts.clock.now() : dated });
       } catch (error) {
-        if (timeout.aborted) return failed('timeout', `${what} did not answer ${path} within ${timeoutMs} ms.`, 'maybe');
-        if (isCancelled()) return failed('cancelled', `The call to ${what} was cancelled.`, 'maybe');
+        if (deadline.timedOut()) return failed('timeout', `${what} did not answer ${path} within ${timeoutMs} ms.`, 'maybe');
+        if (deadline.cancelled()) return failed('cancelled', `The call to ${what} was cancelled.`, 'maybe');
         const trouble = connectionTrouble(error);
         return failed(trouble.cause === 'timeout' ? 'timeout' : 'unreachable', `${what} cannot be reached: ${trouble.say}.`, trouble.sent ? 'maybe' : 'no');
+      } finally {
+        deadline.stop();
       }
     },
     async close() {
@@ -88,38 +93,6 @@ export function createTransport(parts: TransportParts): Transport {
       await open?.destroy();
     },
   };
-}
-
-function connectOptions({ tls }: EndpointParts): NonNullable<Agent.Options['connect']> {
-  return {
-    timeout: CONNECT_TIMEOUT_MS,
-    ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
-    ...(tls?.key === undefined ? {} : { key: tls.key.reveal() }),
-    ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
-  };
-}
-
-async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > ANSWER_MAX_BYTES) {
-      body.destroy();
-      return undefined;
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Its errors are a JSON text, or `{code, message}` of its validation (recordings silence_bad_regex, silence_get_not_uuid). */

@@ -1,7 +1,7 @@
 /** What every call to Cordum has in common: its turn, the exchange, and the reading of the answer. */
 import { z } from 'zod';
 import { type Result, succeed } from '#kernel/failure.ts';
-import type { JsonObject } from '#kernel/json.ts';
+import { type JsonObject, parseJson } from '#kernel/json.ts';
 import { type CallFacts, failureOfAnswer, notSent, unreadable } from './failure.ts';
 import type { Pacer } from './pacer.ts';
 import type { HttpAnswer, HttpCall, Transport } from './transport.ts';
@@ -111,12 +111,8 @@ export function isSuccess(answer: HttpAnswer): boolean {
 }
 
 export function readBody<Schema extends z.ZodType>(body: string, schema: Schema): { ok: true; value: z.output<Schema> } | { ok: false; because: string } {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(body);
-  } catch {
-    return { ok: false, because: 'the body is not JSON' };
-  }
+  const raw = parseJson(body);
+  if (raw === undefined) return { ok: false, because: 'the body is not JSON' };
   const read = schema.safeParse(raw);
   if (read.success) return { ok: true, value: read.data };
   const [issue] = read.error.issues;

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
 import type { Secret } from '#kernel/secret.ts';
-import type { TlsMaterial } from '#kernel/tls.ts';
+import { nodeTls, type TlsMaterial } from '#kernel/tls.ts';
 import { type AdminCalls, adminOf } from './admin-calls.ts';
 import { type ApprovalCalls, approvalsOf } from './approval-calls.ts';
 import { type Calls, createCalls, isSuccess, pathWith, type ReadCall, readBody, shown, type WriteCall } from './calls.ts';
@@ -94,9 +94,7 @@ export function createCordumClient(options: CordumOptions): CordumClient {
 
 async function createPool(tls: TlsMaterial | undefined): Promise<Dispatcher> {
   const { Agent } = await import('undici');
-  const { ca, cert, key, serverName } = tls ?? {};
-  const secured = { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key: key.reveal() }), ...(serverName === undefined ? {} : { servername: serverName }) };
-  return new Agent({ connections: MOST_CONNECTIONS, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS, ...secured } });
+  return new Agent({ connections: MOST_CONNECTIONS, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS, ...nodeTls(tls) } });
 }
 
 function healthOf({ get, read }: Calls): Pick<CordumClient, 'health' | 'readyz' | 'status'> {

@@ -3,6 +3,7 @@
  * One status has several meanings there: 403 has six, 404 may be a Redis error, and 429 may mean that Redis is down.
  */
 import type { Failure, FailureReason } from '#kernel/failure.ts';
+import { parseJson } from '#kernel/json.ts';
 import { cutText } from '#kernel/text.ts';
 import { errorAnswer } from './schema.ts';
 
@@ -26,14 +27,14 @@ const NOT_SENT: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no way to the host: check the network',
   ENETUNREACH: 'there is no way to its network: check the network',
   UND_ERR_CONNECT_TIMEOUT: 'no connection came about in time: check the network and firewalls',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed: give Node its CA (NODE_EXTRA_CA_CERTS)',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an unknown CA: give Node that CA (NODE_EXTRA_CA_CERTS)',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an unknown CA: give Node that CA (NODE_EXTRA_CA_CERTS)',
-  UNABLE_TO_GET_ISSUER_CERT: 'its certificate comes from an unknown CA: give Node that CA (NODE_EXTRA_CA_CERTS)',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate comes from an unknown CA: give Node that CA (NODE_EXTRA_CA_CERTS)',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed: give it, or its CA, in cordum.tls.caFile',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an unknown CA: give that CA in cordum.tls.caFile',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an unknown CA: give that CA in cordum.tls.caFile',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate comes from an unknown CA: give that CA in cordum.tls.caFile',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate comes from an unknown CA: give that CA in cordum.tls.caFile',
   CERT_HAS_EXPIRED: 'its certificate has expired: renew it',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet: check both clocks',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name: check cordum.url',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name: check cordum.url, or set cordum.tls.serverName',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS on that port: check http or https in cordum.url',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS on that port: check http or https in cordum.url',
 };
@@ -178,12 +179,8 @@ function serverError(status: number, said: string): Meaning {
 }
 
 function readEnvelope(body: string): { error: string; code?: string | undefined; limit?: string | undefined; message?: string | undefined } | undefined {
-  try {
-    const read = errorAnswer.safeParse(JSON.parse(body));
-    return read.success ? read.data : undefined;
-  } catch {
-    return undefined;
-  }
+  const read = errorAnswer.safeParse(parseJson(body));
+  return read.success ? read.data : undefined;
 }
 
 /** Foreign text, made fit for one sentence: no control characters, no secret, not long. Redacted before it is cut. */

@@ -1,6 +1,6 @@
 /** Readers for the fields of Cordum's answers that several subjects share: lenient, bounded, and never a surprise of type. */
 import { z } from 'zod';
-import { cutText } from '#kernel/text.ts';
+import { cutClean } from '#kernel/redact.ts';
 import { isoOrEmpty, text, timeMs } from './schema.ts';
 
 /** One sentence or two of somebody else's text, characters. */
@@ -9,7 +9,7 @@ const SECOND_MS = 1_000;
 const DAY_S = 86_400;
 
 /** A text for people, cut. */
-export const said = text.transform((value) => cutText(value, LONGEST_TEXT));
+export const said = text.transform((value) => cutClean(value, LONGEST_TEXT));
 
 /** An RFC 3339 time as ISO 8601, or empty. Cordum writes nanoseconds, and Go's year 1 where there is none. */
 export const instant = z
@@ -29,7 +29,7 @@ export function named(most: number) {
     .array(z.unknown())
     .nullish()
     .catch([])
-    .transform((items) => (items ?? []).filter((item) => typeof item === 'string').slice(0, most).map((name) => ({ name: cutText(name, LONGEST_TEXT) })));
+    .transform((items) => (items ?? []).filter((item) => typeof item === 'string').slice(0, most).map((name) => ({ name: cutClean(name, LONGEST_TEXT) })));
 }
 
 /** A list whose rows are read one by one: a row that cannot be read is left out and counted, the others stand. */

@@ -1,7 +1,8 @@
 /** One HTTP call to Cordum: with the key, bounded in time and size, and with every way to fail as a value. */
 import type * as UndiciModule from 'undici';
 import type { Dispatcher } from 'undici';
-import type { Clock } from '#kernel/clock.ts';
+import { readBounded } from '#kernel/body.ts';
+import { type Clock, deadlineOf } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Secret } from '#kernel/secret.ts';
@@ -48,11 +49,9 @@ export function createTransport(options: TransportOptions): Transport {
 }
 
 async function send(call: HttpCall, options: TransportOptions, undici: () => Promise<Undici>): Promise<Result<HttpAnswer>> {
-  if (isAborted(call.signal)) return { ok: false, failure: notSent(call, 'cancelled', 'the run was cancelled before') };
-  const timeout = new AbortController();
-  const stopTimer = options.clock.schedule(options.clock.now() + options.timeoutMs, () => timeout.abort());
+  if (call.signal?.aborted === true) return { ok: false, failure: notSent(call, 'cancelled', 'the run was cancelled before') };
+  const deadline = deadlineOf(options.clock, options.timeoutMs, call.signal);
   try {
-    const signal = call.signal === undefined ? timeout.signal : AbortSignal.any([call.signal, timeout.signal]);
     const { request } = await undici();
     // undici follows no redirect unless an interceptor is added, so the key never goes to another host.
     const answer = await request(new URL(call.path, options.origin), {
@@ -60,21 +59,16 @@ async function send(call: HttpCall, options: TransportOptions, undici: () => Pro
       headers: headersOf(call, options),
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       dispatcher: await options.dispatcher(),
-      signal,
+      signal: deadline.signal,
     });
-    const body = await readBounded(answer.body);
+    const body = await readBounded(answer.body, MOST_ANSWER_BYTES);
     if (body === undefined) return { ok: false, failure: tooLarge(call, MOST_ANSWER_BYTES) };
     return succeed({ status: answer.statusCode, body });
   } catch (error) {
-    const timedOut = timeout.signal.aborted;
-    return { ok: false, failure: failureOfError(error, call, { timedOut, cancelled: !timedOut && isAborted(call.signal), afterMs: options.timeoutMs }) };
+    return { ok: false, failure: failureOfError(error, call, { timedOut: deadline.timedOut(), cancelled: deadline.cancelled(), afterMs: options.timeoutMs }) };
   } finally {
-    stopTimer();
+    deadline.stop();
   }
-}
-
-function isAborted(signal: AbortSignal | undefined): boolean {
-  return signal?.aborted === true;
 }
 
 function headersOf(call: HttpCall, options: TransportOptions): Record<string, string> {
@@ -93,17 +87,3 @@ function headerSafe(principal: string): string {
   return principal.replace(/[^A-Za-z0-9._:@/+-]/g, '_').slice(0, 128);
 }
 
-/** The whole body as text, or undefined when it is over the limit; the rest is then not read. */
-async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MOST_ANSWER_BYTES) {
-      body.destroy();
-      return undefined;
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}

@@ -51,8 +51,15 @@ export async function readCertificate({ place, allowList, name, greeting, signal
     const own = identity === undefined ? {} : { cert: identity.cert, key: identity.key.reveal() };
     const socket = connectTls({ socket: plain, rejectUnauthorized: false, ...own, ...(ca === undefined ? {} : { ca }), ...(isIP(name) === 0 ? { servername: name } : {}) });
     open.push(socket);
-    socket.on('error', () => {});
-    await handshake(socket, signal);
+    // Who demands a certificate of ours has shown its own before it says no (TLS 1.2). It is read at once: after that it is gone.
+    let beforeTheNo: ShownChain | undefined;
+    socket.on('error', (error) => (beforeTheNo ??= socket.getPeerX509Certificate() === undefined ? undefined : shownBy(socket, name, error)));
+    try {
+      await handshake(socket, signal);
+    } catch (error) {
+      if (beforeTheNo === undefined || signal.aborted) throw error;
+      return beforeTheNo;
+    }
     return shownBy(socket, name);
   } catch (error) {
     if (isAddressRefused(error)) return 'refused';
@@ -78,19 +85,20 @@ async function readGreeting(socket: Socket, signal: AbortSignal): Promise<void> 
   while (!said.includes('\n')) {
     const [chunk] = (await once(socket, 'data', { signal })) as [Buffer];
     said += chunk.toString('latin1');
-    if (said.length > GREETING_MAX_BYTES) throw Object.assign(new Error('no greeting'), { code: 'ERR_TLS_NO_GREETING' });
+    if (said.length > GREETING_MAX_BYTES || !said.startsWith('INFO '.slice(0, said.length))) throw Object.assign(new Error('no greeting'), { code: 'ERR_TLS_NO_GREETING' });
   }
   socket.pause();
 }
 
-function shownBy(socket: TLSSocket, name: string): ShownChain {
+/** `refusal`: why the handshake went no further; whether we would have trusted it is then not known. */
+function shownBy(socket: TLSSocket, name: string, refusal?: unknown): ShownChain {
   const leaf = socket.getPeerCertificate(true);
   const why: unknown = socket.authorizationError;
   const code = typeof why === 'string' ? why : why instanceof Error && 'code' in why ? why.code : 'ERR_TLS_UNKNOWN';
   // The name is told apart from trust, and is checked against an address where that was asked for.
   const nameMatches = checkServerIdentity(name, leaf) === undefined;
   const trusted = socket.authorized || code === 'ERR_TLS_CERT_ALTNAME_INVALID';
-  return { leaf: leaf as ShownCertificate, chain: chainOf(leaf), distrust: trusted ? undefined : connectionTrouble({ code }), nameMatches, protocol: socket.getProtocol() ?? '' };
+  return { leaf: leaf as ShownCertificate, chain: chainOf(leaf), distrust: refusal !== undefined ? connectionTrouble(refusal) : trusted ? undefined : connectionTrouble({ code }), nameMatches, protocol: socket.getProtocol() ?? '' };
 }
 
 function chainOf(leaf: DetailedPeerCertificate): ShownCertificate[] {

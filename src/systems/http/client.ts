@@ -1,6 +1,6 @@
 /** Looks at addresses that the target names: one GET, or the certificate that a port shows. It never writes, and never goes elsewhere. */
 import { certificateFacts, type CertificateFacts } from '#kernel/certificate.ts';
-import type { Clock } from '#kernel/clock.ts';
+import { type Clock, deadlineOf } from '#kernel/clock.ts';
 import type { Secret } from '#kernel/secret.ts';
 import { fail, type Result, succeed } from '#kernel/failure.ts';
 import { type ConnectionCause, connectionTrouble } from '#kernel/network.ts';
@@ -97,22 +97,20 @@ export function createHttpClient({ allow, endpoints = [], clock }: HttpClientPar
 }
 
 async function attempt<T>(clock: Clock, call: Call, work: (signal: AbortSignal) => Promise<T | 'refused'>): Promise<Result<Reading<T>>> {
-  const isCancelled = (): boolean => call.signal?.aborted === true;
-  if (isCancelled()) return fail('cancelled', 'The call was cancelled.');
-  const timeout = new AbortController();
+  if (call.signal?.aborted === true) return fail('cancelled', 'The call was cancelled.');
   const startedMs = clock.now();
-  const stopTimer = clock.schedule(startedMs + call.timeoutMs, () => timeout.abort());
+  const deadline = deadlineOf(clock, call.timeoutMs, call.signal);
   const since = (): number => Math.max(0, clock.now() - startedMs);
   try {
-    const done = await work(call.signal === undefined ? timeout.signal : AbortSignal.any([call.signal, timeout.signal]));
+    const done = await work(deadline.signal);
     if (done === 'refused') return fail('refused', 'That name leads to an address that is never asked (this machine, link-local, metadata, multicast or reserved).');
     return succeed({ reachable: true, value: done, durationMs: since() });
   } catch (error) {
-    if (timeout.signal.aborted) return succeed({ reachable: false, cause: 'timeout', why: `it did not answer within ${call.timeoutMs} ms`, durationMs: since() });
-    if (isCancelled()) return fail('cancelled', 'The call was cancelled.');
+    if (deadline.timedOut()) return succeed({ reachable: false, cause: 'timeout', why: `it did not answer within ${call.timeoutMs} ms`, durationMs: since() });
+    if (deadline.cancelled()) return fail('cancelled', 'The call was cancelled.');
     const trouble = connectionTrouble(error);
     return succeed({ reachable: false, cause: trouble.cause, why: trouble.say, durationMs: since() });
   } finally {
-    stopTimer();
+    deadline.stop();
   }
 }

@@ -1,5 +1,6 @@
 /** What the calls share: sending, reading the answer by a schema, and failures that say whether a write can have landed. */
 import { type Result, succeed } from '#kernel/failure.ts';
+import { parseJson } from '#kernel/json.ts';
 import type { z } from 'zod';
 import { type CallFacts, failureOfAnswer, type HttpAnswer, unreadable } from './failure.ts';
 import type { HttpCall, Transport } from './transport.ts';
@@ -58,12 +59,8 @@ export function createCalls(transport: Transport): Calls {
 
 export function readAnswer<S extends z.ZodType>(answer: HttpAnswer, shape: S, call: CallFacts): Result<z.output<S>> {
   if (answer.status < 200 || answer.status >= 300) return { ok: false, failure: failureOfAnswer(answer, call) };
-  let body: unknown;
-  try {
-    body = JSON.parse(answer.body);
-  } catch {
-    return { ok: false, failure: unreadable(call, answer.body === '' ? 'an empty body' : 'no JSON') };
-  }
+  const body = parseJson(answer.body);
+  if (body === undefined) return { ok: false, failure: unreadable(call, answer.body === '' ? 'an empty body' : 'no JSON') };
   const read = shape.safeParse(body);
   return read.success ? succeed(read.data) : { ok: false, failure: unreadable(call, mistakeOf(read.error)) };
 }

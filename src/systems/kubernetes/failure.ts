@@ -4,6 +4,7 @@
  * Source: recordings of a kube-apiserver v1.36.2, copies of which are in test/fixtures/kubernetes.
  */
 import type { Failure, FailureReason } from '#kernel/failure.ts';
+import { parseJson } from '#kernel/json.ts';
 import { redact } from '#kernel/redact.ts';
 import { cutText } from '#kernel/text.ts';
 import { z } from 'zod';
@@ -205,12 +206,8 @@ function plainText(answer: HttpAnswer): string {
 }
 
 function readStatus(body: string): Status | undefined {
-  try {
-    const read = statusShape.safeParse(JSON.parse(body));
-    return read.success && (read.data.message !== '' || read.data.reason !== '') ? read.data : undefined;
-  } catch {
-    return undefined;
-  }
+  const read = statusShape.safeParse(parseJson(body));
+  return read.success && (read.data.message !== '' || read.data.reason !== '') ? read.data : undefined;
 }
 
 /** Foreign text, made fit for one sentence: no control characters, no secret, not long. Redacted before it is cut. */

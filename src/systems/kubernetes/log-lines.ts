@@ -1,4 +1,5 @@
 /** What is looked for in logs: literal texts, whatever their case, since a pattern from outside could be made to hang. */
+import { redactJson } from '#kernel/redact.ts';
 import { cutText } from '#kernel/text.ts';
 
 const LONGEST_LINE = 500;
@@ -30,9 +31,10 @@ export interface Tally {
   readonly lastTime: string;
 }
 
+/** Redacted first: a line that is cut or stands alone no longer shows that it was part of a secret. */
 export function linesOf(pod: string, log: string): LogLine[] {
   const lines: LogLine[] = [];
-  for (const raw of log.split('\n')) {
+  for (const raw of redactJson(log.split('\n')) as readonly string[]) {
     const whole = raw.replace(COLOURS, '').trimEnd();
     if (whole === '') continue;
     const time = LEADING_TIME.exec(whole);

@@ -1,7 +1,7 @@
 /** One HTTP exchange with the API server: authenticated, bounded in time and size, with every way to fail as a value. */
-import type { Clock } from '#kernel/clock.ts';
+import { readBounded } from '#kernel/body.ts';
+import { type Clock, deadlineOf } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
-import type { Dispatcher } from 'undici';
 import type { Access, AccessKeeper } from './access.ts';
 import { type CallFacts, failureOfError, type HttpAnswer, notSent, tooLarge } from './failure.ts';
 
@@ -31,16 +31,13 @@ export function createTransport(parts: TransportParts): Transport {
   return {
     async send(call) {
       if (call.signal?.aborted === true) return { ok: false, failure: notSent(call, 'cancelled', 'the run was cancelled before') };
-      const timeout = new AbortController();
-      const stopTimer = parts.clock.schedule(parts.clock.now() + parts.timeoutMs, () => timeout.abort());
-      const signal = call.signal === undefined ? timeout.signal : AbortSignal.any([call.signal, timeout.signal]);
+      const deadline = deadlineOf(parts.clock, parts.timeoutMs, call.signal);
       try {
-        return await sendTwice(call, parts, signal);
+        return await sendTwice(call, parts, deadline.signal);
       } catch (error) {
-        const timedOut = timeout.signal.aborted;
-        return { ok: false, failure: failureOfError(error, call, { timedOut, cancelled: !timedOut && signal.aborted, afterMs: parts.timeoutMs }) };
+        return { ok: false, failure: failureOfError(error, call, { timedOut: deadline.timedOut(), cancelled: deadline.cancelled(), afterMs: parts.timeoutMs }) };
       } finally {
-        stopTimer();
+        deadline.stop();
       }
     },
   };
@@ -89,7 +86,7 @@ async function exchange(call: HttpCall, { base, headers, dispatcher }: Access, s
     dispatcher,
     signal,
   });
-  const body = await readBounded(answer.body);
+  const body = await readBounded(answer.body, MOST_ANSWER_BYTES);
   if (body === undefined) return { ok: false, failure: tooLarge(call, MOST_ANSWER_BYTES) };
   return succeed({ status: answer.statusCode, contentType: headerOf(answer.headers['content-type']), retryAfter: headerOf(answer.headers['retry-after']), body });
 }
@@ -98,17 +95,3 @@ function headerOf(value: string | string[] | undefined): string {
   return (Array.isArray(value) ? value[0] : value) ?? '';
 }
 
-/** The whole body as text, or undefined when it is over the limit; the rest is then not read. */
-async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MOST_ANSWER_BYTES) {
-      body.destroy();
-      return undefined;
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}

@@ -1,5 +1,5 @@
 /** Small words and numbers that the steps of this system share. */
-import { cutText } from '#kernel/text.ts';
+import { cutClean } from '#kernel/redact.ts';
 import { z } from '#step-kit/index.ts';
 import { SERVICES } from './names.ts';
 
@@ -13,7 +13,7 @@ export const serviceName = z.enum(SERVICES);
 export const ownService = serviceName.exclude(['redis', 'nats']);
 
 export function message(text: string): string {
-  return cutText(text.trim(), LONGEST_MESSAGE);
+  return cutClean(text.trim(), LONGEST_MESSAGE);
 }
 
 /** Whole seconds since an RFC 3339 time, never negative; -1 when there is no such time. */
@@ -37,7 +37,7 @@ export function tagOf(image: string): string {
 }
 
 /** The image without its tag and its digest; the port of a registry stays. */
-export function repositoryOf(image: string): string {
+function repositoryOf(image: string): string {
   const bare = image.split('@')[0] ?? '';
   const slash = bare.lastIndexOf('/');
   const colon = bare.indexOf(':', slash + 1);

@@ -2,12 +2,13 @@
 import type { Msg } from 'nats';
 import { type Clock, waitUntil } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
+import { parseJson } from '#kernel/json.ts';
 import type { z } from '#step-kit/index.ts';
 import type { ServerAddress } from './address.ts';
 import { type Connection, type Lease, orAborted } from './connection.ts';
 import { cancelled, failureOfApi, failureOfError, timedOut, tooLarge, unreadable } from './failure.ts';
 import type { Greeted } from './greeting.ts';
-import { type Call, parsed } from './monitor.ts';
+import type { Call } from './monitor.ts';
 import { accountInfo, apiError, type ConsumerInfo, consumerPage, type StreamInfo, streamPage } from './schema.ts';
 
 /** Of one message that is listened to; a dead letter is a few hundred bytes. */
@@ -102,7 +103,7 @@ function asker(connection: Connection, timeoutMs: number): Ask {
     const answer = await request(leased.value, { doing, subject, body, timeoutMs }, call);
     if (!answer.ok) return answer;
     if (answer.value.data.length > MOST_ANSWER_BYTES) return { ok: false, failure: tooLarge(where, doing, MOST_ANSWER_BYTES) };
-    const json = parsed(new TextDecoder().decode(answer.value.data));
+    const json = parseJson(new TextDecoder().decode(answer.value.data));
     const said = apiError.safeParse(json);
     if (said.success) return { ok: false, failure: failureOfApi(said.data.error, where, doing) };
     const read = schema.safeParse(json);

@@ -4,7 +4,7 @@ import type { Jsz, Routez, Varz } from './schema.ts';
 import { someOf } from './values.ts';
 
 /** Peers say something every second (Raft heartbeats). nats-server 2.9 calls a dead one current for many seconds. */
-export const SILENT_AFTER_MS = 10_000;
+const SILENT_AFTER_MS = 10_000;
 
 export interface ServerAnswers {
   readonly label: string;

@@ -8,7 +8,7 @@ import type { ConnectionOptions, NatsConnection } from 'nats';
 import { type Clock, waitUntil } from '#kernel/clock.ts';
 import { type Failure, type FailureReason, type Result, succeed } from '#kernel/failure.ts';
 import type { Secret } from '#kernel/secret.ts';
-import type { TlsMaterial } from '#kernel/tls.ts';
+import { nodeTls, type TlsMaterial } from '#kernel/tls.ts';
 import type { ServerAddress } from './address.ts';
 import { cancelled, failureOfError, timedOut } from './failure.ts';
 import { greet, type Greeted } from './greeting.ts';
@@ -179,8 +179,7 @@ async function clientOptions(address: ServerAddress, options: ConnectionOptionsO
 function tlsOptions(address: ServerAddress, tls: TlsMaterial | undefined): NonNullable<ConnectionOptions['tls']> {
   const name = tls?.serverName ?? address.host;
   return {
-    ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls?.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key.reveal() }),
+    ...nodeTls(tls),
     ...(isIP(name) === 0 ? { servername: name } : {}),
     checkServerIdentity: (_host: string, certificate: PeerCertificate) => checkServerIdentity(name, certificate),
   } as NonNullable<ConnectionOptions['tls']>;

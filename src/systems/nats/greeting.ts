@@ -5,9 +5,9 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
+import { parseJson } from '#kernel/json.ts';
 import type { ServerAddress } from './address.ts';
 import { cancelled, failureOfError, timedOut, unreadable } from './failure.ts';
-import { parsed } from './monitor.ts';
 import { type Greeting, greetingInfo } from './schema.ts';
 
 const DOING = 'greet us';
@@ -57,6 +57,6 @@ function listen(socket: Socket, address: ServerAddress, end: (answer: Result<Gre
 }
 
 function readGreeting(line: string, address: ServerAddress): Result<Greeting> {
-  const read = greetingInfo.safeParse(parsed(Buffer.from(line, 'latin1').toString('utf8')));
+  const read = greetingInfo.safeParse(parseJson(Buffer.from(line, 'latin1').toString('utf8')));
   return read.success ? succeed(read.data) : { ok: false, failure: unreadable(address.label, DOING, 'an INFO without server_id') };
 }

@@ -61,6 +61,8 @@ async function viaApi({ bus }: NatsClient, wanted: Wanted, call: Call): Promise<
     }
     consumers.push(...answer.value.items.map((info) => ({ info, stream: config.name, fromLeader: true })));
     missingConsumers.push(...answer.value.missing.map((name) => ({ stream: config.name, name })));
+    const seen = answer.value.items.length + answer.value.missing.length;
+    if (seen < answer.value.total) notes.push(`Only ${seen} of ${answer.value.total} consumers of ${config.name} were listed.`);
   }
   if (asked.length > MOST_STREAMS_ASKED) notes.push(`Consumers of ${asked.length - MOST_STREAMS_ASKED} more streams were not asked for.`);
   return succeed({

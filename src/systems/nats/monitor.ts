@@ -1,8 +1,10 @@
 /** The monitoring port of one nats-server: plain HTTP, JSON, no credentials. Each call is bounded in time and size. */
 import type { Agent, Dispatcher } from 'undici';
-import type { Clock } from '#kernel/clock.ts';
+import { readBounded } from '#kernel/body.ts';
+import { type Clock, deadlineOf } from '#kernel/clock.ts';
 import { type Result, succeed } from '#kernel/failure.ts';
-import type { TlsMaterial } from '#kernel/tls.ts';
+import { parseJson } from '#kernel/json.ts';
+import { nodeTls, type TlsMaterial } from '#kernel/tls.ts';
 import type { z } from '#step-kit/index.ts';
 import { cancelled, failureOfError, failureOfStatus, timedOut, tooLarge, unreadable } from './failure.ts';
 import { type Connz, connzAnswer, healthzAnswer, type Jsz, jszAnswer, type Routez, routezAnswer, type Varz, varzAnswer } from './schema.ts';
@@ -49,7 +51,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     const answer = await exchange(url, { ...options, label, doing }, call?.signal);
     if (!answer.ok) return answer;
     if (!answers.includes(answer.value.status)) return { ok: false, failure: failureOfStatus(answer.value.status, label, doing) };
-    const read = schema.safeParse(parsed(answer.value.body));
+    const read = schema.safeParse(parseJson(answer.value.body));
     if (read.success) return succeed(read.data);
     if (answer.value.status !== 200) return { ok: false, failure: failureOfStatus(answer.value.status, label, doing) };
     const [issue] = read.error.issues;
@@ -73,49 +75,20 @@ interface Exchange extends MonitorOptions {
 
 async function exchange(url: URL, options: Exchange, outer: AbortSignal | undefined): Promise<Result<{ status: number; body: string }>> {
   const { label, doing, timeoutMs, clock } = options;
-  if (isAborted(outer)) return { ok: false, failure: cancelled(label, doing) };
-  const timeout = new AbortController();
-  const stopTimer = clock.schedule(clock.now() + timeoutMs, () => timeout.abort());
+  if (outer?.aborted === true) return { ok: false, failure: cancelled(label, doing) };
+  const deadline = deadlineOf(clock, timeoutMs, outer);
   try {
     const { request } = await import('undici');
-    const signal = outer === undefined ? timeout.signal : AbortSignal.any([outer, timeout.signal]);
-    const answer = await request(url, { method: 'GET', headers: { accept: 'application/json' }, dispatcher: await options.dispatcher(), signal });
-    const body = await readBounded(answer.body);
+    const answer = await request(url, { method: 'GET', headers: { accept: 'application/json' }, dispatcher: await options.dispatcher(), signal: deadline.signal });
+    const body = await readBounded(answer.body, MOST_ANSWER_BYTES);
     if (body === undefined) return { ok: false, failure: tooLarge(label, doing, MOST_ANSWER_BYTES) };
     return succeed({ status: answer.statusCode, body });
   } catch (error) {
-    if (timeout.signal.aborted) return { ok: false, failure: timedOut(label, doing, timeoutMs) };
-    if (isAborted(outer)) return { ok: false, failure: cancelled(label, doing) };
+    if (deadline.timedOut()) return { ok: false, failure: timedOut(label, doing, timeoutMs) };
+    if (deadline.cancelled()) return { ok: false, failure: cancelled(label, doing) };
     return { ok: false, failure: failureOfError(error, label, doing) };
   } finally {
-    stopTimer();
-  }
-}
-
-function isAborted(signal: AbortSignal | undefined): boolean {
-  return signal?.aborted === true;
-}
-
-async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MOST_ANSWER_BYTES) {
-      body.destroy();
-      return undefined;
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-/** Undefined, which no schema of ours accepts, for what is no JSON. */
-export function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    deadline.stop();
   }
 }
 
@@ -125,11 +98,6 @@ export async function createMonitorPool(tls: TlsMaterial | undefined): Promise<A
   return new Agent({
     connections: MOST_CONNECTIONS,
     pipelining: 1,
-    connect: {
-      timeout: CONNECT_TIMEOUT_MS,
-      ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
-      ...(tls?.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key.reveal() }),
-      ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
-    },
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...nodeTls(tls) },
   });
 }

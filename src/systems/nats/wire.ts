@@ -3,7 +3,7 @@
  * created_at 3, job_result 11; JobResult fields job_id 1, status 2, worker_id 4, error_code 6, error_message 7 (reference
  * cordum.md §5.5). Bytes come from outside: every read is within bounds, unknown fields are passed over, and no field is trusted to be there.
  */
-import { cutText } from '#kernel/text.ts';
+import { cutClean } from '#kernel/redact.ts';
 import { safeInt } from './values.ts';
 
 const LONGEST_ID = 200;
@@ -101,7 +101,7 @@ function bytesOf(value: Value | undefined): Uint8Array {
 }
 
 function textOf(value: Value | undefined, longest: number): string {
-  return cutText(new TextDecoder().decode(bytesOf(value)).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' '), longest);
+  return cutClean(new TextDecoder().decode(bytesOf(value)).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' '), longest);
 }
 
 function statusOf(value: Value | undefined): string {

@@ -4,7 +4,7 @@
  */
 import { fail, type Result, succeed } from '#kernel/failure.ts';
 
-export const PLACEHOLDER = '$labels';
+const PLACEHOLDER = '$labels';
 /** As Prometheus's data model allows them; names that begin with `__` are its own. */
 export const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
 

@@ -1,9 +1,12 @@
 /** One GET to Prometheus's HTTP API: bounded in time and size, no redirects, every way to fail as a value. */
 import type { Agent, Dispatcher } from 'undici';
 import { z } from 'zod';
-import type { Clock } from '#kernel/clock.ts';
+import { readBounded } from '#kernel/body.ts';
+import { type Clock, deadlineOf } from '#kernel/clock.ts';
 import { type EndpointParts, endpointOf } from '#kernel/endpoint.ts';
 import { fail, type Result, succeed } from '#kernel/failure.ts';
+import { parseJson } from '#kernel/json.ts';
+import { nodeTls } from '#kernel/tls.ts';
 import { failureOfAnswer, failureOfError, unreadable } from './failure.ts';
 
 export const TIMEOUT_MS = 10_000;
@@ -48,20 +51,19 @@ export function createTransport(parts: TransportParts): Transport {
   return {
     async get(path, query, schema, doing, call) {
       const asked = { what, doing };
-      if (isAborted(call.signal)) return fail('cancelled', `The call to ${what} was cancelled.`);
-      const timeout = new AbortController();
-      const stopTimer = parts.clock.schedule(parts.clock.now() + timeoutMs, () => timeout.abort());
+      if (call.signal?.aborted === true) return fail('cancelled', `The call to ${what} was cancelled.`);
+      const deadline = deadlineOf(parts.clock, timeoutMs, call.signal);
       try {
         // Loaded by the first call: many bots ask no Prometheus.
         const undici = await import('undici');
-        agent ??= parts.dispatcher === undefined ? new undici.Agent({ connect: connectOptions(parts) }) : undefined;
+        agent ??= parts.dispatcher === undefined ? new undici.Agent({ connect: { timeout: CONNECT_TIMEOUT_MS, ...nodeTls(parts.tls) } }) : undefined;
         const dispatcher = parts.dispatcher ?? agent;
         const answer = await undici.request(`${root}${path}?${new URLSearchParams(query).toString()}`, {
           headers: { accept: 'application/json', ...(authorization === undefined ? {} : { authorization: authorization.reveal() }) },
           ...(dispatcher === undefined ? {} : { dispatcher }),
-          signal: call.signal === undefined ? timeout.signal : AbortSignal.any([call.signal, timeout.signal]),
+          signal: deadline.signal,
         });
-        const text = await readBounded(answer.body);
+        const text = await readBounded(answer.body, ANSWER_MAX_BYTES);
         if (text === undefined) return fail('tooLarge', `${what} answered more than ${ANSWER_MAX_BYTES} bytes: narrow the query, or take a longer step.`);
         const json = parseJson(text);
         if (answer.statusCode !== 200) {
@@ -74,10 +76,9 @@ export function createTransport(parts: TransportParts): Transport {
         const dated = Date.parse(String(answer.headers['date']));
         return succeed({ data: data.data, remarks: [...read.data.warnings, ...read.data.infos], atMs: Number.isNaN(dated) ? parts.clock.now() : dated });
       } catch (error) {
-        const timedOut = timeout.signal.aborted;
-        return failureOfError(error, asked, { timedOut, cancelled: !timedOut && isAborted(call.signal), afterMs: timeoutMs });
+        return failureOfError(error, asked, { timedOut: deadline.timedOut(), cancelled: deadline.cancelled(), afterMs: timeoutMs });
       } finally {
-        stopTimer();
+        deadline.stop();
       }
     },
     async close() {
@@ -88,38 +89,3 @@ export function createTransport(parts: TransportParts): Transport {
   };
 }
 
-function isAborted(signal: AbortSignal | undefined): boolean {
-  return signal?.aborted === true;
-}
-
-function connectOptions({ tls }: EndpointParts): NonNullable<Agent.Options['connect']> {
-  return {
-    timeout: CONNECT_TIMEOUT_MS,
-    ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
-    ...(tls?.key === undefined ? {} : { key: tls.key.reveal() }),
-    ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
-  };
-}
-
-async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > ANSWER_MAX_BYTES) {
-      body.destroy();
-      return undefined;
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { Redis as IoRedis, RedisOptions } from 'ioredis';
 import type { Clock } from '#kernel/clock.ts';
+import { nodeTls } from '#kernel/tls.ts';
 import { type Answer, classify, trouble } from './failure.ts';
 import { type Access, type Address, writeAddress } from './target.ts';
 import { hearUnasked } from './unasked.ts';
@@ -42,6 +43,8 @@ const IDLE_MS = 30_000;
 /** For the library's own socket: how long a hung one may take to end before it is destroyed. */
 const DISCONNECT_WITHIN_MS = 200;
 const CLIENT_NAME = 'cordum-runbook-bot';
+/** Of answers that have not ended yet: the library would gather one without end. Ten thousand clients are about 4 MiB. */
+const MOST_REPLY_BYTES = 64 * 1024 * 1024;
 
 export function createConnection(to: Address, access: Access, deps: ConnectionDeps): Connection {
   const address = writeAddress(to);
@@ -63,10 +66,17 @@ export function createConnection(to: Address, access: Access, deps: ConnectionDe
     if (closed) return trouble('cancelled', address);
     const redis = new Redis(optionsOf(to, access, deps.connectTimeoutMs));
     current = redis;
+    const heard = { bytes: 0 };
+    redis.once('connect', () => {
+      redis.stream.on('data', (chunk: Buffer) => {
+        heard.bytes += chunk.length;
+        if (heard.bytes > MOST_REPLY_BYTES) redis.stream.destroy(new ReplyTooLarge());
+      });
+    });
     redis.once('end', () => {
       if (current === redis) drop();
     });
-    const answer = await within(greet(redis, access, address), { ...deps, ms: deps.connectTimeoutMs, address });
+    const answer = await within(greet(redis, access, address, heard), { ...deps, ms: deps.connectTimeoutMs, address });
     if (answer.ok) return answer;
     redis.disconnect();
     // A port without TLS may wait for more of what it takes for a command; a hung server looks the same.
@@ -117,14 +127,20 @@ export function createConnection(to: Address, access: Access, deps: ConnectionDe
   };
 }
 
+class ReplyTooLarge extends Error {
+  override readonly message = `an answer of over ${MOST_REPLY_BYTES / 1024 / 1024} MiB`;
+}
+
 interface Opened {
   readonly redis: IoRedis;
+  /** Since the last answer that was whole. */
+  readonly heard: { bytes: number };
   /** Of an error reply itself; of a socket that ended, what ended it, which the library says elsewhere. */
   cause(error: unknown): unknown;
 }
 
 /** Connects, proves who we are, says our name. The library's own AUTH would write warnings to the console. */
-async function greet(redis: IoRedis, access: Access, address: string): Promise<Answer<Opened>> {
+async function greet(redis: IoRedis, access: Access, address: string, heard: Opened['heard']): Promise<Answer<Opened>> {
   let last: unknown;
   redis.on('error', (error: unknown) => {
     last = error;
@@ -152,7 +168,7 @@ async function greet(redis: IoRedis, access: Access, address: string): Promise<A
   } catch (error) {
     return classify(cause(error), address);
   }
-  return { ok: true, value: { redis, cause } };
+  return { ok: true, value: { redis, cause, heard } };
 }
 
 /** Redis 6 and later, and before: a password that nobody asked for is no trouble. */
@@ -160,13 +176,14 @@ function wantsNoPassword(error: unknown): boolean {
   return error instanceof Error && /without any password configured|no password is set/.test(error.message);
 }
 
-async function perform({ redis, cause }: Opened, command: Command, how: { readonly bytes: boolean; readonly asking: boolean; readonly address: string }): Promise<Answer<unknown>> {
+async function perform({ redis, cause, heard }: Opened, command: Command, how: { readonly bytes: boolean; readonly asking: boolean; readonly address: string }): Promise<Answer<unknown>> {
   const [name, ...args] = command;
   try {
     // Both go out in one turn, so nothing of another step comes between them.
     const asked = how.asking ? redis.asking() : undefined;
     const sent = how.bytes ? redis.callBuffer(name, ...args) : redis.call(name, ...args);
     const [, value] = await Promise.all([asked, sent]);
+    heard.bytes = 0;
     return { ok: true, value };
   } catch (error) {
     return classify(cause(error), how.address);
@@ -216,9 +233,7 @@ function tlsOf(to: Address, { tls, trustedNames }: Access): NonNullable<RedisOpt
   const names = tls.serverName === undefined ? [to.host, ...trustedNames] : [tls.serverName];
   const sni = names.find((name) => isIP(name) === 0);
   return {
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-    ...(tls.key === undefined ? {} : { key: tls.key.reveal() }),
+    ...nodeTls(tls),
     ...(sni === undefined ? {} : { servername: sni }),
     checkServerIdentity: (_host: string, certificate: PeerCertificate) => mismatch(names, certificate),
   };

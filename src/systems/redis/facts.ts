@@ -62,7 +62,7 @@ function roleOf({ info, role }: Observed): NodeFacts['role'] {
 }
 
 /** What keeps a server that answers from serving reads and writes; a replica's role is no trouble in itself. */
-export function whyOf({ info, stopsWritesOnSaveError }: Pick<Observed, 'info' | 'stopsWritesOnSaveError'>): Trouble | 'ok' {
+function whyOf({ info, stopsWritesOnSaveError }: Pick<Observed, 'info' | 'stopsWritesOnSaveError'>): Trouble | 'ok' {
   if (info.get('loading') === '1') return 'loading';
   if (info.get('role') === 'slave') return info.get('master_link_status') === 'down' ? 'masterDown' : 'ok';
   if (isFull(info)) return 'oom';

@@ -135,7 +135,7 @@ const CODES: Readonly<Record<string, Trouble>> = {
 
 /** An error of the library, of the socket or of TLS, or an error reply of the server. */
 export function classify(error: unknown, at: string): { readonly ok: false; readonly failure: RedisFailure } {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = withoutArguments(error instanceof Error ? error.message : String(error));
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (isTlsCode(code) || /before secure TLS connection was established/i.test(message)) return trouble('tls', at, message);
   const byCode = CODES[code];
@@ -145,6 +145,11 @@ export function classify(error: unknown, at: string): { readonly ok: false; read
   // The library's own words for a socket that ended, and for one that was never open.
   if (/Connection is closed|Stream isn't writeable/i.test(message)) return trouble('closed', at);
   return trouble('unexpected', at, message);
+}
+
+/** Redis repeats the arguments of a command that it does not know ("with args beginning with: 'secret'"): that of AUTH is a password. */
+function withoutArguments(message: string): string {
+  return message.replace(/,? with args beginning with:[^]*$/i, '');
 }
 
 function isTlsCode(code: string): boolean {

@@ -30,7 +30,7 @@ export function wholeNumber(text: string | undefined, otherwise = 0): number {
 }
 
 /** `keys=1,expires=0` as a map. */
-export function parsePairs(text: string, between: string): ReadonlyMap<string, string> {
+function parsePairs(text: string, between: string): ReadonlyMap<string, string> {
   const pairs = new Map<string, string>();
   for (const part of text.split(between)) {
     const equals = part.indexOf('=');

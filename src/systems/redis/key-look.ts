@@ -1,5 +1,6 @@
 /** Looks at keys of the allow-list: type, size, time to live, and of the value what its family may show. */
 import { z } from '#step-kit/index.ts';
+import { parseJson } from '#kernel/json.ts';
 import { redact } from '#kernel/redact.ts';
 import { cutText } from '#kernel/text.ts';
 import type { Server, Survey } from './client.ts';
@@ -75,7 +76,7 @@ export async function lookAt(key: string, family: Family, survey: Survey, watch:
 }
 
 /** A key that expires, though it is meant to live on, counts as above what is expected only if something is expected. */
-export function ttlClassOf({ exists, ttlMs }: KeyFacts, { expectedTtlSeconds }: Family): z.output<typeof ttlClass> {
+function ttlClassOf({ exists, ttlMs }: KeyFacts, { expectedTtlSeconds }: Family): z.output<typeof ttlClass> {
   if (!exists) return 'absent';
   if (ttlMs < 0) return 'never';
   return expectedTtlSeconds > 0 && ttlMs > expectedTtlSeconds * 1_000 ? 'above' : 'expected';
@@ -110,13 +111,7 @@ export function show(bytes: Buffer, family: Family, nowMs: number): Shown {
 }
 
 function fromJson<T>(text: string, schema: z.ZodType<T>, nowMs: number, tell: (read: T) => { readonly value: string; readonly at: string; readonly count: number }): Shown {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return NOT_SHOWN;
-  }
-  const read = schema.safeParse(parsed);
+  const read = schema.safeParse(parseJson(text));
   if (!read.success) return NOT_SHOWN;
   const told = tell(read.data);
   const atMs = Date.parse(told.at);

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '#kernel/clock.ts';
 import { Secret } from '#kernel/secret.ts';
 import type { AppliedItem, WriteStep } from '#step-kit/index.ts';
 import { createAlertmanagerClient, type AlertmanagerClient } from '#systems/alertmanager/client.ts';
@@ -18,7 +19,7 @@ let client: AlertmanagerClient;
 
 beforeEach(async () => {
   alertmanager = await startAlertmanager({ config: 'route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n' });
-  client = createAlertmanagerClient({ url: alertmanager.url, now: () => Date.now() });
+  client = createAlertmanagerClient({ url: alertmanager.url, clock: systemClock });
   onTestFinished(() => client.close());
   await alertmanager.post([
     { labels: { alertname: 'Depth', pool: 'a', severity: 'critical' }, annotations: { summary: 'deep' } },
@@ -110,7 +111,7 @@ describe('a real Alertmanager', () => {
     onTestFinished(() => void server.close());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     for (const more of [{ bearerToken: new Secret('hidden-token') }, { basic: { username: 'bot', password: new Secret('hidden-word') } }]) {
-      const guarded = createAlertmanagerClient({ url, now: () => Date.now(), ...more });
+      const guarded = createAlertmanagerClient({ url, clock: systemClock, ...more });
       onTestFinished(() => guarded.close());
       const answer = await tryRead(alertsList, {}, guarded);
       expect(answer).toMatchObject({ ok: false, failure: { reason: 'unauthorised' } });

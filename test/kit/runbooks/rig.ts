@@ -30,6 +30,8 @@ export const BEN: Principal = { id: 'ben', kind: 'human', roles: [], via: 'api' 
 
 export interface RunbookRig {
   readonly app: App;
+  /** Where its journal and artifacts are. */
+  readonly folder: string;
   /** A dry run to its end: every step, every finding, every offer planned, nothing changed. */
   diagnose(runbook: string, inputs?: JsonObject): Promise<RunView>;
   /** A real run, until every offer has come to rest: open for a decision, or not made. */
@@ -61,10 +63,10 @@ export async function startRunbookRig(target: Readonly<Record<string, unknown>>,
   const app = await createApp({ config: loaded.config, log: silentLog, exporterPollMs: 60_000 });
   onTestFinished(() => app.stop());
   await app.start();
-  return rigOf(app);
+  return rigOf(app, folder);
 }
 
-function rigOf(app: App): RunbookRig {
+function rigOf(app: App, folder: string): RunbookRig {
   const read = async (id: string): Promise<RunView> => {
     const view = await app.operations.run(id);
     if (view === undefined) throw new Error(`there is no run ${id}`);
@@ -88,6 +90,7 @@ function rigOf(app: App): RunbookRig {
   };
   return {
     app,
+    folder,
     diagnose: async (runbook, inputs = {}) => {
       const id = await start(runbook, inputs, true);
       return until(id, (view) => FINISHED.has(view.status), `the dry run of ${runbook} has ended`);

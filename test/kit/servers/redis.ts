@@ -126,7 +126,7 @@ export interface RedisClusterOptions extends Pick<RedisServerOptions, 'args' | '
 export async function startRedisCluster({ replicas = 1, args = [], ...rest }: RedisClusterOptions = {}): Promise<RedisCluster> {
   const own = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000', '--cluster-config-file', 'nodes.conf', ...args];
   const size = 3 * (1 + replicas);
-  const nodes = await Promise.all(Array.from({ length: size }, async () => startRedis({ ...rest, port: await clusterPort(), args: own })));
+  const nodes = await Promise.all(Array.from({ length: size }, async () => startRedis({ ...rest, port: await freePort(), args: own })));
   const [first] = nodes;
   if (first === undefined) throw new Error('a cluster has nodes');
   await first.cli('--cluster', 'create', ...nodes.map(({ address }) => address), '--cluster-replicas', String(replicas), '--cluster-yes');
@@ -156,14 +156,6 @@ async function untilInSync(replicas: readonly RedisServer[]): Promise<void> {
     async () => ((await Promise.all(replicas.map((node) => node.cli('INFO', 'replication')))).every((text) => text.includes('master_link_status:up')) ? true : undefined),
     { until: 'the replicas have synchronised', withinMs: READY_WITHIN_MS },
   );
-}
-
-/** The bus of a cluster listens on the port plus 10,000. */
-async function clusterPort(): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    if (port < 55_000) return port;
-  }
 }
 
 export interface RedisSentinels {

@@ -1,10 +1,11 @@
-import { basename } from 'node:path';
+import { globSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '#config/load.ts';
 import { parseDuration } from '#kernel/duration.ts';
-import { readText } from '../../architecture/tree.ts';
+import { PROJECT, readText } from '../../architecture/tree.ts';
 import { codeBlocks, tableRows } from '../../kit/markdown.ts';
 
 const BLOCKS = codeBlocks('operating.md').filter(({ language }) => language === 'yaml');
@@ -19,6 +20,7 @@ const Alertmanager = z.object({
   route: z.object({ group_interval: z.string(), receiver: z.string(), routes: z.array(z.object({ receiver: z.string() })) }),
   receivers: z.array(z.object({ name: z.string(), webhook_configs: z.array(z.object({ url: z.string(), send_resolved: z.boolean(), max_alerts: z.number(), http_config: z.object({ follow_redirects: z.boolean() }) })).optional() })),
 });
+const Target = z.object({ targets: z.array(z.record(z.string(), z.unknown())) });
 const Rules = z.object({ groups: z.array(z.object({ rules: z.array(z.object({ alert: z.string().optional(), labels: z.record(z.string(), z.string()).optional() })) })) });
 const Routes = z.object({ route: z.object({ routes: z.array(z.object({ matchers: z.array(z.string()) })) }) });
 
@@ -38,7 +40,7 @@ function constantOf(file: string, name: string): number {
 
 describe('docs/operating.md', () => {
   it('checks each of its YAML blocks: there is none that no test below reads', () => {
-    expect(BLOCKS.map(({ label }) => label)).toEqual(['runbook-bot.yaml', 'policy.yaml', 'alertmanager.yml', 'prometheus.yml', 'prometheus-rules.yml', 'alertmanager-routes.yml']);
+    expect(BLOCKS.map(({ label }) => label)).toEqual(['runbook-bot.yaml', 'policy.yaml', 'alertmanager.yml', 'prometheus.yml', 'prometheus-rules.yml', 'alertmanager-routes.yml', 'target.yaml']);
   });
 
   it('shows a configuration with a policy that the bot accepts without a warning', () => {
@@ -52,6 +54,20 @@ describe('docs/operating.md', () => {
       },
     });
     expect(loaded).toMatchObject({ ok: true, warnings: [], config: { policy: { tiers: { R1: { approvers: 1 }, R2: { excludeRequester: true }, R3: { approvers: 2 } } } } });
+  });
+
+  it('shows a target with every system, which the bot accepts but for the files that it names', () => {
+    const loaded = loadConfig({
+      env: {},
+      cwd: '/etc/runbook-bot',
+      readFile: (path) => {
+        if (path.includes('/secrets/')) return { ok: true, text: `a-secret-of-${basename(path)}-0123456789\n`, worldReadable: false };
+        return basename(path) === 'runbook-bot.yaml' ? { ok: true, text: block('target.yaml'), worldReadable: false } : { ok: false, missing: true, because: 'it does not exist' };
+      },
+    });
+    const systems = globSync('src/systems/*/system.ts', { cwd: PROJECT }).map((file) => basename(dirname(file)));
+    expect(Object.keys(Target.parse(parse(block('target.yaml'))).targets[0] ?? {}).filter((key) => key !== 'name' && key !== 'match').toSorted()).toEqual(systems.toSorted());
+    expect(loaded.ok ? [] : loaded.problems.filter((problem) => !problem.includes('ca.crt'))).toEqual([]);
   });
 
   it('shows a receiver that loses no alert and sends whole groups', () => {

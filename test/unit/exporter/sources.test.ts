@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Look } from '#exporter/source.ts';
 import { backupsSource, type BackupFacts } from '#exporter/sources/backups.ts';
-import { certificatesSource, type Endpoint } from '#exporter/sources/certificates.ts';
+import { certificatesSource } from '#exporter/sources/certificates.ts';
 import { approvalsSource, licenseSource, poolsSource, statusSource, type StatusFacts, type StatusPort } from '#exporter/sources/cordum.ts';
 import { grpcSource } from '#exporter/sources/grpc.ts';
 import { staleJobsSource, type StaleQuestion } from '#exporter/sources/jobs.ts';
@@ -125,7 +125,7 @@ describe('other sources', () => {
   });
 
   test('look at every endpoint for its certificate, and one that shows none keeps no other back', async () => {
-    const endpoints = ['a', 'b', 'c', 'd', 'e', 'f'].map((name): Endpoint => ({ name, host: 'localhost', port: 1, greeting: 'none' }));
+    const endpoints = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ name }));
     const look = await certificatesSource('prod', endpoints, ({ name }) => Promise.resolve(name === 'c' ? down() : succeed(1_000_900))).look(CALL);
     expect(Object.entries(seen(look)).filter(([key]) => key.startsWith('cordum_certificate_seen')).map(([key, value]) => `${key.at(-1)}${value}`).toSorted()).toEqual(['a1', 'b1', 'c0', 'd1', 'e1', 'f1']);
     expect(seen(look)['cordum_certificate_expiry_timestamp_seconds endpoint=a']).toBe(1_000);

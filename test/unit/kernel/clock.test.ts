@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { waitUntil } from '#kernel/clock.ts';
+import { deadlineOf, waitUntil } from '#kernel/clock.ts';
 import { isId } from '#kernel/ids.ts';
 import { createVirtualClock } from '../../kit/clock.ts';
 import { createTestIds } from '../../kit/ids.ts';
@@ -64,4 +64,33 @@ test('ids of tests have the real form, differ, sort by age and are the same ever
   expect(first).toEqual(make());
   expect(first.slice(0, 2).toSorted()).toEqual(first.slice(0, 2));
   expect(first[0]).not.toBe(first[1]);
+});
+
+describe('a deadline', () => {
+  test('ends the call when its time is over, and says that it was the time, also to who gives up later', async () => {
+    const clock = createVirtualClock(0);
+    const asked = new AbortController();
+    const deadline = deadlineOf(clock, 100, asked.signal);
+    await clock.advance(99);
+    expect(deadline.signal.aborted).toBe(false);
+    await clock.advance(1);
+    asked.abort();
+    expect([deadline.signal.aborted, deadline.timedOut(), deadline.cancelled()]).toEqual([true, true, false]);
+  });
+
+  test('ends the call when whoever asked has lost interest', () => {
+    const asked = new AbortController();
+    const deadline = deadlineOf(createVirtualClock(0), 100, asked.signal);
+    asked.abort();
+    expect([deadline.signal.aborted, deadline.timedOut(), deadline.cancelled()]).toEqual([true, false, true]);
+  });
+
+  test('that is stopped leaves no timer behind', async () => {
+    const clock = createVirtualClock(0);
+    const deadline = deadlineOf(clock, 100);
+    deadline.stop();
+    expect(clock.pending()).toBe(0);
+    await clock.advance(200);
+    expect(deadline.signal.aborted).toBe(false);
+  });
 });

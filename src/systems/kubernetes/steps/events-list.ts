@@ -18,7 +18,7 @@ export const eventsList = defineRead({
       service: serviceName.optional(),
       /** One object, by kind and name: `{ kind: Pod, name: cordum-redis-0 }`. */
       object: z.object({ kind: z.string().regex(/^[A-Za-z]{1,63}$/), name: z.string().refine(isObjectName, 'the name of an object') }).optional(),
-      minutes: z.int().min(1).max(1_440).default(60),
+      sinceSeconds: z.int().min(60).max(86_400).default(3_600).describe('How far back.'),
       /** Only what Kubernetes calls a warning. */
       warningsOnly: z.boolean().default(true),
       limit: z.int().min(1).max(500).default(50),
@@ -49,7 +49,7 @@ export const eventsList = defineRead({
   examples: [
     {
       title: 'What Kubernetes warns of about the scheduler',
-      with: { service: 'scheduler', minutes: 30 },
+      with: { service: 'scheduler', sinceSeconds: 1_800 },
       output: {
         items: [{ time: '2026-11-20T19:56:05Z', ageSeconds: 40, type: 'Warning', reason: 'FailedCreate', kind: 'ReplicaSet', name: 'cordum-scheduler-7f4dbdd774', message: 'Error creating: pods is forbidden: exceeded quota: cordum-quota', count: 4, source: 'replicaset-controller' }],
         total: 1,
@@ -64,7 +64,7 @@ export const eventsList = defineRead({
     const listed = await client.list('events', event, { most: MOST_EVENTS, ...(input.warningsOnly ? { fields: 'type=Warning' } : {}) }, { signal: ctx.signal });
     if (!listed.ok) return listed;
     const concerns = concerning(input, input.service === undefined ? undefined : client.names.workload(input.service));
-    const since = ctx.now() - input.minutes * 60_000;
+    const since = ctx.now() - input.sinceSeconds * 1_000;
     const found = listed.value.items
       .filter((one) => concerns(one) && Date.parse(timeOf(one)) >= since)
       .map((one) => ({

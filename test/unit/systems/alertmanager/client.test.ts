@@ -1,7 +1,9 @@
 import { MockAgent } from 'undici';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '#kernel/clock.ts';
 import { createAlertmanagerClient } from '#systems/alertmanager/client.ts';
 import { recordedAnswer } from '../../../kit/alertmanager.ts';
+import { createVirtualClock } from '../../../kit/clock.ts';
 
 const STATUS = JSON.stringify(recordedAnswer('am0.28-api-lifecycle-status'));
 
@@ -17,7 +19,7 @@ function client(answers: { status?: [number, string]; alerts?: [number, string];
   };
   pool.intercept({ path: path('status') }).reply(note(answers.status ?? [200, STATUS]));
   pool.intercept({ path: path('alerts') }).reply(note(answers.alerts ?? [200, '[]']));
-  return { seen, ...createAlertmanagerClient({ url: answers.url ?? 'http://alerts.example:9093', now: () => 0, dispatcher: agent }) };
+  return { seen, ...createAlertmanagerClient({ url: answers.url ?? 'http://alerts.example:9093', clock: createVirtualClock(), dispatcher: agent }) };
 }
 
 describe('the alerts that an Alertmanager lists', () => {
@@ -53,7 +55,7 @@ describe('the alerts that an Alertmanager lists', () => {
   });
 
   it('are not known when it cannot be reached, and no credential stands in the reason', async () => {
-    const answer = await createAlertmanagerClient({ url: 'http://bot:hidden@127.0.0.1:1', now: () => 0, timeoutMs: 2_000 }).active();
+    const answer = await createAlertmanagerClient({ url: 'http://bot:hidden@127.0.0.1:1', clock: systemClock, timeoutMs: 2_000 }).active();
     expect(answer).toMatchObject({ ok: false, failure: { reason: 'unreachable' } });
     expect(JSON.stringify(answer)).not.toContain('hidden');
   });

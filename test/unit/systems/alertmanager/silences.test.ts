@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createAlertmanagerClient } from '#systems/alertmanager/client.ts';
 import { hidesMuch, matchesAll } from '#systems/alertmanager/silences.ts';
 import { recordedAnswer } from '../../../kit/alertmanager.ts';
+import { createVirtualClock } from '../../../kit/clock.ts';
 
 const ID = '00000000-0000-0000-0000-000000000000';
 
@@ -10,7 +11,7 @@ function client(status: number, body: string) {
   const agent = new MockAgent();
   agent.disableNetConnect();
   for (const method of ['GET', 'POST', 'DELETE']) agent.get('http://alerts.example:9093').intercept({ path: /.*/, method }).reply(status, body);
-  return createAlertmanagerClient({ url: 'http://alerts.example:9093', now: () => 0, dispatcher: agent });
+  return createAlertmanagerClient({ url: 'http://alerts.example:9093', clock: createVirtualClock(), dispatcher: agent });
 }
 
 describe('silences', () => {

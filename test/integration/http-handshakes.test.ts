@@ -2,16 +2,21 @@ import { createServer as createPlain, type AddressInfo, type Server, type Socket
 import { createServer as createTls, TLSSocket, type TlsOptions } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createHandshake } from '#exporter/handshake.ts';
-import type { Endpoint } from '#exporter/sources/certificates.ts';
 import { systemClock } from '#kernel/clock.ts';
 import { Secret } from '#kernel/secret.ts';
-import { type Certificates, makeCertificates } from '../../kit/servers/certificates.ts';
+import { createHttpClient, type TlsEndpoint } from '#systems/http/client.ts';
+import { type Certificates, makeCertificates } from '../kit/servers/certificates.ts';
 
-const CALL = { signal: new AbortController().signal };
-const handshake = createHandshake(systemClock, 2_000);
+/** When the certificate ends, and whether it is trusted; or why none was seen. */
+async function handshake(endpoint: TlsEndpoint, signal = new AbortController().signal): Promise<unknown> {
+  const read = await createHttpClient({ allow: [], clock: systemClock }).endpointCertificate(endpoint, { timeoutMs: 2_000, signal });
+  if (!read.ok) return read.failure.reason;
+  if (!read.value.reachable) return read.value.cause;
+  const { facts, shown } = read.value.value;
+  return { endsAtMs: Date.parse(facts.notAfter), trusted: shown.distrust === undefined };
+}
 
-async function listening(server: Server): Promise<Endpoint> {
+async function listening(server: Server): Promise<TlsEndpoint> {
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => void open.add(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -28,19 +33,18 @@ function tlsServer({ serverCert: cert, serverKey: key, ca }: Certificates, optio
 
 const endOf = ({ serverCert }: Certificates): number => Date.parse(new X509Certificate(serverCert).validTo);
 
-describe('the end of a certificate', () => {
+describe('the certificate of an endpoint', () => {
   test('is seen though nobody trusts it, it is for another name, and it has expired', async () => {
     const expired = await makeCertificates({ names: ['elsewhere.example'], expiresInDays: -1 });
-    const end = await handshake(await listening(tlsServer(expired)), CALL);
-    expect(end).toEqual({ ok: true, value: endOf(expired) });
+    expect(await handshake(await listening(tlsServer(expired)))).toEqual({ endsAtMs: endOf(expired), trusted: false });
     expect(endOf(expired)).toBeLessThan(Date.now());
   });
 
   test.each(['TLSv1.2', 'TLSv1.3'] as const)('is seen of a server that wants to know who we are, with and without an answer (%s)', async (maxVersion) => {
     const made = await makeCertificates({ names: ['127.0.0.1'] });
-    const endpoint = await listening(tlsServer(made, { requestCert: true, rejectUnauthorized: true, maxVersion }));
-    expect(await handshake(endpoint, CALL)).toEqual({ ok: true, value: endOf(made) });
-    expect(await handshake({ ...endpoint, identity: { cert: made.clientCert, key: new Secret(made.clientKey) } }, CALL)).toEqual({ ok: true, value: endOf(made) });
+    const endpoint = { ...(await listening(tlsServer(made, { requestCert: true, rejectUnauthorized: true, maxVersion }))), ca: made.ca };
+    expect(await handshake(endpoint)).toMatchObject({ endsAtMs: endOf(made) });
+    expect(await handshake({ ...endpoint, identity: { cert: made.clientCert, key: new Secret(made.clientKey) } })).toEqual({ endsAtMs: endOf(made), trusted: true });
   });
 
   test('is seen of NATS, which greets in the clear, also in pieces', async () => {
@@ -53,26 +57,26 @@ describe('the end of a certificate', () => {
         new TLSSocket(socket, { isServer: true, cert: made.serverCert, key: made.serverKey }).on('error', () => {});
       });
     });
-    expect(await handshake({ ...(await listening(server)), greeting: 'nats' }, CALL)).toEqual({ ok: true, value: endOf(made) });
+    expect(await handshake({ ...(await listening(server)), greeting: 'nats', ca: made.ca })).toEqual({ endsAtMs: endOf(made), trusted: true });
   });
 
   test.each([
     ['says nothing', () => {}, 'none', 'timeout'],
-    ['speaks no TLS', (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), 'none', 'unreachable'],
-    ['hangs up', (socket: Socket) => socket.destroy(), 'none', 'unreachable'],
-    ['is no NATS', (socket: Socket) => socket.write('HELLO\r\n'), 'nats', 'unexpected'],
-    ['greets without end', (socket: Socket) => socket.write('I'.repeat(200_000)), 'nats', 'unexpected'],
-  ] as const)('is not seen of a server that %s', async (_what, act, greeting, reason) => {
+    ['speaks no TLS', (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), 'none', 'plaintextExpected'],
+    ['hangs up', (socket: Socket) => socket.destroy(), 'none', 'reset'],
+    ['is no NATS', (socket: Socket) => socket.write('HELLO\r\n'), 'nats', 'tlsFailed'],
+    ['greets without end', (socket: Socket) => socket.write(`INFO ${'I'.repeat(200_000)}`), 'nats', 'tlsFailed'],
+  ] as const)('is not seen of a server that %s', async (_what, act, greeting, cause) => {
     const server = createPlain((socket) => {
       socket.on('error', () => {});
       act(socket);
     });
-    expect(await handshake({ ...(await listening(server)), greeting }, CALL)).toMatchObject({ ok: false, failure: { reason } });
+    expect(await handshake({ ...(await listening(server)), greeting })).toBe(cause);
   });
 
   test('is not seen where nobody listens, nor after the look was ended', async () => {
     const endpoint = await listening(createPlain());
-    expect(await handshake({ ...endpoint, port: 1 }, CALL)).toMatchObject({ ok: false, failure: { reason: 'unreachable' } });
-    expect(await handshake(endpoint, { signal: AbortSignal.abort() })).toMatchObject({ ok: false, failure: { reason: 'cancelled' } });
+    expect(await handshake({ ...endpoint, port: 1 })).toBe('refused');
+    expect(await handshake(endpoint, AbortSignal.abort())).toBe('cancelled');
   });
 });
