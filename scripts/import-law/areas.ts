@@ -155,7 +155,6 @@ export const PACKAGE_HOMES: readonly PackageHome[] = [
   { name: 'nats', packages: 'nats', homes: ['systems/nats/'], why: 'NATS is one outside system; its folder knows how it fails.' },
   { name: 'kubernetes', packages: '@kubernetes/client-node', homes: ['systems/kubernetes/'], why: 'Kubernetes is one outside system; its folder knows how it fails.' },
   { name: 'grpc', packages: '(@grpc/[^/]+|grpc-health-check)', homes: ['systems/grpc/'], why: 'gRPC health is one outside system; its folder knows how it fails.' },
-  { name: 'tar-stream', packages: 'tar-stream', homes: ['backups/'], why: 'Archives are read where a backup is read.' },
   { name: 'croner', packages: 'croner', homes: ['drills/', 'config/'], why: 'Cron expressions say when a schedule is due, and config reads whether they are any; everything else waits by the clock.' },
   { name: 'echarts', packages: 'echarts', homes: ['drills/'], why: 'Charts are part of the evidence of a drill; no other page draws any.' },
   { name: 'prom-client', packages: 'prom-client', homes: ['telemetry/', 'exporter/', 'systems/[^/]+/exporter'], why: 'Metrics are declared in telemetry and in the exporters, so that the list of names stays in sight.' },
