@@ -73,7 +73,7 @@ export const NATS: readonly Damage[] = [
   tarDamage('whole, without a trailer', (parts) => parts, /no end/, Buffer.alloc(0)),
   tarDamage('something behind the trailer', (parts) => parts, /something follows/, Buffer.concat([Buffer.alloc(1_024), Buffer.alloc(512, 1)])),
   tarDamage('its first block dropped', without((part, parts) => part === blockOf(parts, 0)), /nats\.archive/),
-  tarDamage('its first block dropped with its index', without(({ name }) => /^msgs\/1\./.test(name)), /nats\.archive/),
+  tarDamage('its first block dropped with its index', without(({ name }) => name.startsWith('msgs/1.')), /nats\.archive/),
   tarDamage('its last block dropped', without((part, parts) => part === blockOf(parts, -1)), /nats\.archive/),
   tarDamage('its block renamed', (parts) => parts.map((part) => (isBlock(part) ? { ...part, name: 'msgs/7.blk' } : part)), /nats\.(?:archive|checksums|state)/),
   tarDamage('its block doubled', (parts) => parts.flatMap((part) => (isBlock(part) ? [part, part] : [part])), /stands in it twice/),
