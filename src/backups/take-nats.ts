@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { isoTime, type Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
+import { lostBlocks } from './archive/archive.ts';
 import { readStreamArchive } from './archive/read.ts';
 import type { Manifest, NatsFacts } from './manifest.ts';
 import { cancelled, claimStamp, codeOf, digestFile, discard, finishSet, isOfSystem, prepareDirectory, UNFINISHED, writeFailure, type Taken } from './taking.ts';
@@ -138,7 +139,7 @@ async function takeStream(name: string, path: string, folder: string, { source, 
   await writeFile(join(folder, 'backup.json'), JSON.stringify({ config, state }), { mode: 0o600, flush: true });
   // A server before 2.10 ends a snapshot that broke off as if it were whole.
   const seen = await readStreamArchive(createReadStream(archive));
-  const problems = [...seen.problems, ...(seen.messages < state.messages ? [`it holds ${seen.messages} of ${state.messages} messages`] : []), ...(seen.consumers.length === state.consumer_count ? [] : [`it holds ${seen.consumers.length} of ${state.consumer_count} consumers`])];
+  const problems = [...seen.problems, ...lostBlocks(seen, state), ...(seen.messages < state.messages ? [`it holds ${seen.messages} of ${state.messages} messages`] : []), ...(seen.consumers.length === state.consumer_count ? [] : [`it holds ${seen.consumers.length} of ${state.consumer_count} consumers`])];
   if (problems.length > 0) {
     await rm(folder, { recursive: true, force: true });
     return fail('unavailable', `the snapshot is not whole: ${problems.slice(0, 3).join('; ')}`);

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { PROBLEMS_MAX, type StreamArchive } from './archive/archive.ts';
+import { lostBlocks, PROBLEMS_MAX, type StreamArchive } from './archive/archive.ts';
 import { readStreamArchive } from './archive/read.ts';
 import { CONFIG_FILE_MAX_BYTES, configFileShape } from './config-file.ts';
 import type { BackupFile, BackupSet } from './inventory.ts';
@@ -118,7 +118,7 @@ async function verifyRedis({ directory, set, manifest, parts, say }: Look): Prom
   }
 }
 
-const backupJson = z.looseObject({ config: z.looseObject({ name: z.string() }), state: z.looseObject({ messages: z.int().nonnegative(), last_seq: z.int().nonnegative(), consumer_count: z.int().nonnegative().default(0) }) });
+const backupJson = z.looseObject({ config: z.looseObject({ name: z.string() }), state: z.looseObject({ messages: z.int().nonnegative(), first_seq: z.int().nonnegative().default(0), last_seq: z.int().nonnegative(), consumer_count: z.int().nonnegative().default(0) }) });
 
 async function verifyNats(look: Look): Promise<void> {
   const { set, manifest, say } = look;
@@ -153,7 +153,11 @@ async function againstBackupJson({ path, bytes }: BackupFile, stream: string, se
   const { config, state } = read.data;
   if (config.name !== stream) say(path, `it is of the stream ${config.name}`);
   if (seen.messages < state.messages) say(path, `it says ${state.messages} messages, the archive holds ${seen.messages}`);
-  if (state.messages > 0 && seen.lastSeq !== state.last_seq && seen.problems.length === 0) say(path, `its last message is ${state.last_seq}, that of the archive ${seen.lastSeq}`);
+  const lost = lostBlocks(seen, state);
+  for (const problem of lost) say(path, problem);
+  // The last messages may have been deleted: then the last that is left stands before them.
+  const deleted = state.messages === 0 ? 0 : state.last_seq - state.first_seq + 1 - state.messages;
+  if (state.messages > 0 && (seen.lastSeq > state.last_seq || state.last_seq - seen.lastSeq > deleted) && seen.problems.length === 0) say(path, `its last message is ${state.last_seq}, that of the archive ${seen.lastSeq}`);
   if (seen.consumers.length < state.consumer_count) say(path, `it says ${state.consumer_count} consumers, the archive holds ${seen.consumers.length}`);
 }
 

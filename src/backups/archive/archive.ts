@@ -4,6 +4,12 @@ export interface ArchivedConsumer {
   readonly name: string;
 }
 
+export interface BlockGap {
+  readonly said: string;
+  /** Sequences that stand in none of the blocks on both sides. */
+  readonly sequences: number;
+}
+
 export interface StreamArchive {
   /** `v1`: tar in S2, servers up to 2.14. `v2`: `NATSARC1` in S2, from 2.15. */
   readonly format: 'v1' | 'v2';
@@ -27,9 +33,18 @@ export interface StreamArchive {
   readonly messagesSince?: number;
   /** The configuration that the archive itself holds (v1 only), which servers before 2.10 restore instead of the one they are given. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Blocks that are not there (v1 only). A server drops a block with the last of its messages, so only the state tells whether they are lost: see `lostBlocks`. */
+  readonly gaps?: readonly BlockGap[];
   /** What is wrong with it, a sentence each. Empty: nothing that can be seen without a server. */
   readonly problems: readonly string[];
 }
 
 /** Problems are kept up to this many; a broken archive may have one for each message. */
 export const PROBLEMS_MAX = 20;
+
+/** Of the blocks that are not there those that hold more than what was deleted. Without a state nothing tells, and all of them count. */
+export function lostBlocks({ gaps = [] }: StreamArchive, state: { readonly messages: number; readonly first_seq: number; readonly last_seq: number } | undefined): readonly string[] {
+  const deleted = state === undefined ? -1 : state.last_seq - state.first_seq + 1 - state.messages;
+  const missing = gaps.reduce((sum, { sequences }) => sum + sequences, 0);
+  return missing > deleted ? gaps.map(({ said }) => said) : [];
+}

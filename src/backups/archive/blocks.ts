@@ -27,12 +27,13 @@ export interface BlockFacts {
   readonly content: ContentDigest;
 }
 
-export type BlockRead = { readonly ok: true } | { readonly ok: false; readonly because: string };
+export type BlockRead = { readonly ok: true; /** 0 without messages. */ readonly firstSeq: number } | { readonly ok: false; readonly because: string };
 
 /** Reads one block, whole, into `facts`. */
 export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
   let at = 0;
   let previous = 0;
+  let firstSeq = 0;
   while (at < block.length) {
     if (at + HEADER_BYTES > block.length) return { ok: false, because: `it ends within a message, at byte ${at}` };
     const rawLength = block.readUInt32LE(at);
@@ -47,6 +48,7 @@ export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
       const sequence = high * 2 ** 32 + block.readUInt32LE(at + 4);
       if (sequence <= previous) return { ok: false, because: `the message at byte ${at} is out of order (${sequence} after ${previous})` };
       previous = sequence;
+      if (firstSeq === 0) firstSeq = sequence;
       facts.messages += 1;
       if (facts.firstSeq === 0 || sequence < facts.firstSeq) facts.firstSeq = sequence;
       facts.lastSeq = Math.max(facts.lastSeq, sequence);
@@ -57,7 +59,7 @@ export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
     }
     at += length;
   }
-  return { ok: true };
+  return { ok: true, firstSeq };
 }
 
 function addRecord(body: Buffer, { sequence, subject, hasHeaders }: { readonly sequence: number; readonly subject: number; readonly hasHeaders: boolean }, content: ContentDigest): boolean {

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { createContentDigest } from './content.ts';
-import { PROBLEMS_MAX, type StreamArchive } from './archive.ts';
+import { PROBLEMS_MAX, type BlockGap, type StreamArchive } from './archive.ts';
 import { readBlock, type BlockFacts } from './blocks.ts';
 import { DamagedArchive } from './s2.ts';
 import { readTar, type TarEntry } from './tar.ts';
@@ -21,6 +21,7 @@ const meta = z.looseObject({ name: z.string() });
 interface Seen {
   readonly names: Set<string>;
   readonly blocks: number[];
+  readonly gaps: BlockGap[];
   readonly consumers: Map<string, Set<string>>;
   readonly facts: BlockFacts;
   stream: string;
@@ -30,7 +31,7 @@ interface Seen {
 /** Reads a whole tar. Damage that ends the reading is among the problems, with what was seen until then. */
 export async function readTarArchive(decoded: AsyncIterable<Buffer>, sinceMs = 0): Promise<StreamArchive> {
   const facts = { messages: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs, content: createContentDigest() };
-  const seen: Seen = { names: new Set(), blocks: [], consumers: new Map(), facts, stream: '', config: undefined };
+  const seen: Seen = { names: new Set(), blocks: [], gaps: [], consumers: new Map(), facts, stream: '', config: undefined };
   const problems: string[] = [];
   const problem = (sentence: string): void => {
     if (problems.length < PROBLEMS_MAX) problems.push(sentence);
@@ -55,6 +56,7 @@ export async function readTarArchive(decoded: AsyncIterable<Buffer>, sinceMs = 0
     messagesSince,
     recordsSha256: facts.content.hex(),
     consumers: [...seen.consumers.keys()].map((name) => ({ name })),
+    gaps: seen.gaps.slice(0, PROBLEMS_MAX),
     ...(seen.config === undefined ? {} : { config: seen.config }),
     problems,
   };
@@ -78,6 +80,8 @@ function readEntry({ name, regular, bytes }: TarEntry, seen: Seen, problem: (sen
     const before = seen.facts.lastSeq;
     const messages = seen.facts.messages;
     const read = readBlock(bytes, seen.facts);
+    const previous = seen.blocks.at(-1);
+    if (previous !== undefined && Number(block) > previous + 1) seen.gaps.push({ said: `block ${block} follows block ${previous}: blocks between them are missing`, sequences: read.ok && read.firstSeq > 0 ? read.firstSeq - before - 1 : 0 });
     if (!read.ok) problem(`block ${block} is damaged: ${read.because}`);
     else if (seen.facts.messages > messages && seen.facts.lastSeq <= before) problem(`block ${block} holds messages that stand before those of the block before it`);
     seen.blocks.push(Number(block));
@@ -91,7 +95,7 @@ function checkEntries({ names, blocks, consumers }: Seen, problem: (sentence: st
   if (!names.has('meta.sum')) problem('its meta.sum is missing');
   blocks.forEach((block, i) => {
     const before = blocks[i - 1];
-    if (before !== undefined && block !== before + 1) problem(`block ${block} follows block ${before}: ${block > before ? 'blocks between them are missing' : 'they are out of order'}`);
+    if (before !== undefined && block <= before) problem(`block ${block} follows block ${before}: they are out of order`);
   });
   // Servers up to 2.9 write an index beside each block (measured on 2.9.10).
   for (const name of names) {

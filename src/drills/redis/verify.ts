@@ -41,8 +41,8 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
   return {
     checks: [
       ...(alone ? checkSlots(sampled) : []),
-      againstManifest(prefixes, manifest),
-      againstLive(prefixes, live, ctx.limits.tolerance),
+      againstManifest(prefixes, manifest, alone),
+      againstLive(prefixes, { live, alone, tolerance: ctx.limits.tolerance }),
       await checkRequired(restored),
       await checkSample(restored, ctx.clock.now()),
       checkRecords(records.flatMap(({ unreadable }) => unreadable), records, manifest),
@@ -63,31 +63,45 @@ function checkSlots(sampled: readonly string[]): readonly Check[] {
   return [failed(name, `None of ${sampled.length} keys, chosen by chance, falls into the slots ${gap.from} to ${gap.to}: it is one shard of a cluster, and the others are missing.`)];
 }
 
+/**
+ * A server is asked for its first prefixes, in no certain order, and counts the others together: then those that only one side
+ * names are among the others here as well. Shards choose each for itself, so of several of them only the sums can be compared.
+ */
+function comparable(before: ReadonlyMap<string, PrefixCount>, now: ReadonlyMap<string, PrefixCount>, alone: boolean): readonly { readonly prefix: string; readonly was: PrefixCount; readonly is: PrefixCount }[] {
+  const cut = before.has(OTHER_PREFIX) || now.has(OTHER_PREFIX);
+  const pairs = new Map<string, { prefix: string; was: PrefixCount; is: PrefixCount }>();
+  for (const named of new Set([...before.keys(), ...now.keys()])) {
+    const prefix = cut && !(alone && before.has(named) && now.has(named)) ? OTHER_PREFIX : named;
+    const none = { prefix, count: 0, volatile: 0 };
+    const sum = pairs.get(prefix) ?? { prefix, was: none, is: none };
+    pairs.set(prefix, { prefix, was: addCounts(sum.was, before.get(named) ?? none), is: addCounts(sum.is, now.get(named) ?? none) });
+  }
+  return [...pairs.values()];
+}
+
 /** Keys that stay must be as many as they were; those with a time to live may have become fewer. */
-function againstManifest(now: ReadonlyMap<string, PrefixCount>, manifest: Manifest | undefined): Check {
+function againstManifest(now: ReadonlyMap<string, PrefixCount>, manifest: Manifest | undefined, alone: boolean): Check {
   const name = 'redis.keys.manifest';
   if (manifest?.redis === undefined) return skipped(name, 'There is no manifest to compare with.');
   const wrong: string[] = [];
   const noted = new Map(manifest.redis.keysByPrefix.map((one) => [one.prefix, one]));
-  for (const prefix of new Set([...noted.keys(), ...now.keys()])) {
-    const then = noted.get(prefix) ?? { count: 0, volatile: 0 };
-    const is = now.get(prefix) ?? { count: 0, volatile: 0 };
-    if (is.count - is.volatile !== then.count - then.volatile) wrong.push(`${prefix}: ${is.count - is.volatile} keys that stay, there were ${then.count - then.volatile}`);
-    else if (is.volatile > then.volatile) wrong.push(`${prefix}: ${is.volatile} keys with a time to live, there were ${then.volatile}`);
+  for (const { prefix, was, is } of comparable(noted, now, alone)) {
+    if (is.count - is.volatile !== was.count - was.volatile) wrong.push(`${prefix}: ${is.count - is.volatile} keys that stay, there were ${was.count - was.volatile}`);
+    else if (is.volatile > was.volatile) wrong.push(`${prefix}: ${is.volatile} keys with a time to live, there were ${was.volatile}`);
   }
   return wrong.length > 0 ? failed(name, `${someOf(wrong)}.`) : passed(name, `Keys of ${noted.size} prefixes, as many as were backed up.`);
 }
 
-function againstLive(now: ReadonlyMap<string, PrefixCount>, live: RedisLive | undefined, tolerance: number): Check {
+function againstLive(now: ReadonlyMap<string, PrefixCount>, { live, alone, tolerance }: { readonly live: RedisLive | undefined; readonly alone: boolean; readonly tolerance: number }): Check {
   const name = 'redis.keys.live';
   if (live === undefined) return skipped(name, 'No live Redis was given to compare with.');
   const wrong: string[] = [];
-  for (const one of live.prefixes) {
-    const lives = one.count - one.volatile;
-    const is = now.get(one.prefix);
-    const restored = (is?.count ?? 0) - (is?.volatile ?? 0);
-    if (one.prefix === OTHER_PREFIX || Math.max(lives, restored) < FEW_KEYS) continue;
-    if (Math.abs(lives - restored) > Math.max(lives, restored) * tolerance) wrong.push(`${one.prefix}: ${restored} restored, ${lives} live`);
+  // What lives must be in the backup; what does not live any more may be.
+  for (const { prefix, was, is } of comparable(new Map(live.prefixes.map((one) => [one.prefix, one])), now, alone)) {
+    const lives = was.count - was.volatile;
+    const restored = is.count - is.volatile;
+    if (was.count === 0 || Math.max(lives, restored) < FEW_KEYS) continue;
+    if (Math.abs(lives - restored) > Math.max(lives, restored) * tolerance) wrong.push(`${prefix}: ${restored} restored, ${lives} live`);
   }
   return wrong.length > 0 ? failed(name, `More than ${Math.round(tolerance * 100)} % apart: ${someOf(wrong)}.`) : passed(name, `Within ${Math.round(tolerance * 100)} % of the ${live.keys} live keys, prefix by prefix.`);
 }

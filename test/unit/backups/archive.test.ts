@@ -154,7 +154,7 @@ function recordOf(sequence: bigint, subject: string, payload: string, header = '
 describe('message blocks', () => {
   it('counts messages, and neither erased ones nor marks of deletions', () => {
     const seen = facts();
-    expect(readBlock(Buffer.concat([recordOf(5n, 'job.a', 'one'), recordOf(6n | (1n << 63n), '', ''), recordOf(7n | (1n << 62n), '', ''), recordOf(8n, 'job.b', 'two', 'NATS/1.0\r\n\r\n')]), seen)).toEqual({ ok: true });
+    expect(readBlock(Buffer.concat([recordOf(5n, 'job.a', 'one'), recordOf(6n | (1n << 63n), '', ''), recordOf(7n | (1n << 62n), '', ''), recordOf(8n, 'job.b', 'two', 'NATS/1.0\r\n\r\n')]), seen)).toEqual({ ok: true, firstSeq: 5 });
     expect(seen).toMatchObject({ messages: 2, firstSeq: 5, lastSeq: 8, newestMs: 1_795_000_000_123, messagesSince: 2 });
   });
 
