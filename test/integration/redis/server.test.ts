@@ -121,6 +121,8 @@ describe('a single Redis', () => {
     const master = await startRedis();
     const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
     await waitFor(async () => ((await replica.cli('INFO', 'replication')).includes('master_link_status:up') ? true : undefined), { until: 'the replica is in sync' });
+    // The master calls it online a moment later, with its first acknowledgement.
+    await waitFor(async () => ((await master.cli('INFO', 'replication')).includes('state=online') ? true : undefined), { until: 'the master knows its replica' });
     const client = redisClient({ url: replica.url });
     expect(await read(serverPing, {}, client)).toMatchObject({ reachable: true, acceptsWrites: false, why: 'readonly' });
     expect(await read(serverInfo, {}, redisClient({ url: master.url }))).toMatchObject({ nodes: [{ replication: { connectedReplicas: 1, replicas: [{ address: replica.address, online: true }] } }] });
