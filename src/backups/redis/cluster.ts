@@ -52,6 +52,7 @@ export async function formCluster(nodes: readonly ShardNode[], clock: Clock, sig
   const free = Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => !owner.has(slot));
   if (free.length > 0 && nodes.some(({ slots }) => slots.length > 0)) return fail('invalid', `Nobody owned ${free.length} of the slots, ${free[0]} among them: a shard is missing.`);
   if (free.length > 0) await addSlots(first.connection, free);
+  // A node that has an epoch already refuses another; where two are equal, the nodes settle it among themselves, and `wait` sees it.
   for (const [i, node] of nodes.entries()) await node.connection.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1).catch(() => undefined);
   for (const node of nodes.slice(1)) await first.connection.call('CLUSTER', 'MEET', node.host, node.port);
   return wait(nodes, clock, signal);
