@@ -59,7 +59,8 @@ export const SINGLE: readonly Damage[] = [
   damage('packed with gzip', (rdb) => gzipSync(rdb), /redis\.rdb\.header/),
   damage('nothing but zeros', (rdb) => Buffer.alloc(rdb.length), /redis\.rdb\.header/),
   damage('zeros in its second half', (rdb) => Buffer.concat([rdb.subarray(0, rdb.length >> 1), Buffer.alloc(rdb.length - (rdb.length >> 1))]), /redis\.rdb/),
-  damage('a newline behind it', (rdb) => Buffer.concat([rdb, Buffer.from('\n')]), /redis\.rdb\.header/),
+  // One checksum in 256 begins as the end mark does: the header then looks whole, and the count finds the byte.
+  damage('a newline behind it', (rdb) => Buffer.concat([rdb, Buffer.from('\n')]), /redis\.rdb\.(?:header|count.*behind its end)/),
   damage('a newline before it', (rdb) => Buffer.concat([Buffer.from('\n'), rdb]), /redis\.rdb\.header/),
   damage('twice in one file', (rdb) => Buffer.concat([rdb, rdb]), /redis\.rdb\.count.*behind its end/),
   damage('something behind it that ends like it', (rdb) => Buffer.concat([rdb, Buffer.from('garbage'), Buffer.from([0xff]), Buffer.alloc(8, 3)]), /redis\.rdb\.count/),
