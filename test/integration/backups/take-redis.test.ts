@@ -80,14 +80,15 @@ describe('a backup that cannot be taken', () => {
     const address = mute.address();
     const mutePort = typeof address === 'object' && address !== null ? address.port : 0;
     try {
-      for (const [url, line] of [
+      const refusals = [
         [`redis://:wrong-9f3@127.0.0.1:${redis.port}`, `Redis at 127.0.0.1:${redis.port} refuses the password.`],
         [`redis://127.0.0.1:${redis.port}`, `Redis at 127.0.0.1:${redis.port} wants a password.`],
         [`redis://127.0.0.1:${await freePort()}`, /^Redis at 127\.0\.0\.1:\d+ cannot be reached: connect ECONNREFUSED 127\.0\.0\.1:\d+\.$/],
         [`redis://127.0.0.1:${mutePort}`, /^Redis at 127\.0\.0\.1:\d+ cannot be reached: /],
         [`redis://127.0.0.1:${replica.port}`, `Redis at 127.0.0.1:${replica.port} is a slave, not a primary: what it lacks would be lacking in the backup.`],
-      ] as const) {
-        const ran = await take(url, out);
+      ] as const;
+      const rans = await Promise.all(refusals.map(async ([url, line]) => ({ url, line, ran: await take(url, out) })));
+      for (const { url, line, ran } of rans) {
         expect([ran.code, ran.json()['status']], url).toEqual([1, 'failed']);
         if (typeof line === 'string') expect(ran.note.trimEnd()).toBe(line);
         else expect(ran.note.trimEnd()).toMatch(line);

@@ -212,7 +212,7 @@ async function shapeNats(nc: NatsConnection, shaped: Shaped): Promise<void> {
 
 describe('good backups', () => {
   it(`${REDIS} of Redis, of every shape, raise no alarm`, async () => {
-    const redis = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
+    const redis = await startRedis();
     const drills = createDrills();
     for (let shape = 0; shape < REDIS; shape += 1) {
       const directory = await newDirectory();
@@ -225,7 +225,7 @@ describe('good backups', () => {
   }, WITHIN_MS);
 
   it('of a cluster raise none either, whatever its shards hold', async () => {
-    const { nodes } = await startRedisCluster({ replicas: 0, args: ['--repl-diskless-sync-delay', '0'] });
+    const { nodes } = await startRedisCluster({ replicas: 0 });
     const [first] = nodes;
     if (first === undefined) throw new Error('a cluster has nodes');
     const drills = createDrills();

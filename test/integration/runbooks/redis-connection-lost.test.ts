@@ -167,7 +167,7 @@ describe('redis-connection-lost on a Redis that does not serve', () => {
   });
 
   it('says that the address leads to a replica, and to which primary to point it', async () => {
-    const primary = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
+    const primary = await startRedis();
     const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(primary.port)] });
     await waitFor(async () => ((await replica.cli('INFO', 'replication')).includes('master_link_status:up') ? true : undefined), { until: 'the replica is in sync' });
     const { rig } = await startRedisWorld({ redis: { url: replica.url } });

@@ -65,7 +65,8 @@ function serverArgs({ args = [], tls, password }: RedisServerOptions, port: numb
       ? ['--port', String(port)]
       : ['--port', '0', '--tls-port', String(port), '--tls-cert-file', tls.certificates.serverCertFile, '--tls-key-file', tls.certificates.serverKeyFile, '--tls-ca-cert-file', tls.certificates.caFile, '--tls-auth-clients', tls.mutual === true ? 'yes' : 'no', '--tls-replication', 'yes', '--tls-cluster', 'yes'];
   const secret = password === undefined ? [] : ['--requirepass', password, '--masterauth', password];
-  return [...listening, '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no', ...secret, ...args];
+  // A primary waits five seconds for further replicas before it sends itself to the first; `redis-cli --rdb` is one to it.
+  return [...listening, '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0', ...secret, ...args];
 }
 
 function dress(child: ServerProcess, { tls, password }: RedisServerOptions, port: number, directory: string): RedisServer {
