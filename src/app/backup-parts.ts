@@ -1,6 +1,7 @@
 /** A backup put together: the live system, the programs of this machine, a sandbox to look into the copy. */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import type { Manifest } from '#backups/manifest.ts';
 import type { Store } from '#backups/names.ts';
 import { checkRdb } from '#backups/redis/check-rdb.ts';
 import { formCluster } from '#backups/redis/cluster.ts';
@@ -32,6 +33,8 @@ export interface BackupToTake {
   /** Undefined: all of Cordum's. */
   readonly streams: readonly string[] | undefined;
   readonly temp: string;
+  /** Of a run that took it: stands in the manifest. */
+  readonly effect?: string;
 }
 
 export interface BackupRun {
@@ -41,6 +44,10 @@ export interface BackupRun {
 }
 
 const TOOL = { name: 'cordum-runbook-bot', version: VERSION };
+
+function toolOf({ effect }: BackupToTake): Manifest['tool'] {
+  return effect === undefined ? TOOL : { ...TOOL, effect };
+}
 
 export async function performBackup(toTake: BackupToTake, run: BackupRun): Promise<Result<Taken>> {
   const taken = await takeBackup(toTake, run);
@@ -53,7 +60,7 @@ async function takeBackup(toTake: BackupToTake, run: BackupRun): Promise<Result<
   const redis: LiveRedis = { ...given, open: async (at) => letGo(await given.open(at), run.signal) };
   const at = await firstOpen(redis);
   if (!at.ok) return at;
-  const common = { ...at.value, directory: toTake.directory, tool: TOOL };
+  const common = { ...at.value, directory: toTake.directory, tool: toolOf(toTake) };
   if (toTake.store === 'config') return takeConfig(common, { ...run, connect: (node) => redis.open(node) });
   const parts = redisParts(toTake, redis, run);
   return parts.ok ? takeRedis({ ...common, seed: randomBytes(8).toString('hex') }, parts.value) : parts;
@@ -125,12 +132,13 @@ async function factsOf(files: Parameters<TakeRedisParts['readFacts']>[0], cluste
   }
 }
 
-async function takeOfNats({ live, directory, streams }: BackupToTake, run: BackupRun): Promise<Result<Taken>> {
+async function takeOfNats(toTake: BackupToTake, run: BackupRun): Promise<Result<Taken>> {
+  const { live, directory, streams } = toTake;
   const { addresses, options } = natsOf(live);
   const opened = letGo(await openStreamClient(options), run.signal);
   if (!opened.ok) return opened;
   try {
-    return await takeNats({ address: addresses.map(({ label }) => label).join(','), directory, streams, tool: TOOL }, { ...run, source: opened.value });
+    return await takeNats({ address: addresses.map(({ label }) => label).join(','), directory, streams, tool: toolOf(toTake) }, { ...run, source: opened.value });
   } finally {
     await opened.value.close();
   }

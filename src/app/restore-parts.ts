@@ -1,5 +1,4 @@
 /** What restores are made of: the backups in the target's directory, and connections to its live systems. */
-import { tmpdir } from 'node:os';
 import { readInventory } from '#backups/inventory.ts';
 import { compareStreams, findSavedStreams, isRestored, putStream, sideOf, type StreamPort } from '#backups/restore/nats.ts';
 import { compareConfig, findSaved, lookAtConfig, putConfig, whyNotRestorable, type ConfigPlace } from '#backups/restore/config.ts';
@@ -8,9 +7,9 @@ import type { Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import { openStreamClient } from '#systems/nats/stream-client.ts';
 import type { ConfigRestore, RestoreClient, StreamRestore } from '#systems/restore/client.ts';
-import { performBackup } from './backup-parts.ts';
 import { natsOf, redisOf, type LiveSystem } from './live-system.ts';
 import { createWriters, type Writers } from './restore-writers.ts';
+import { backUpTarget, natsOfTarget } from './target-backups.ts';
 
 /** Undefined: the target names no directory of backups. */
 export function createRestoreClient(target: TargetConfig, clock: Clock): RestoreClient | undefined {
@@ -27,9 +26,9 @@ export function createRestoreClient(target: TargetConfig, clock: Clock): Restore
     },
     config() {
       const live = liveRedis(redis);
-      return live.ok ? succeed(configOf(directory, live.value, clock)) : live;
+      return live.ok ? succeed(configOf(directory, live.value, { target, clock })) : live;
     },
-    streams: () => (nats === undefined ? fail('invalid', 'The target has no NATS configured: there is nothing to restore into.', 'no') : succeed(streamsOf(directory, nats, { writers: (writers ??= createWriters(target, clock)), clock }))),
+    streams: () => (nats === undefined ? fail('invalid', 'The target has no NATS configured: there is nothing to restore into.', 'no') : succeed(streamsOf(directory, target, { writers: (writers ??= createWriters(target, clock)), clock }))),
     async close() {
       await writers?.close();
     },
@@ -43,13 +42,13 @@ function liveRedis(redis: TargetConfig['redis']): Result<LiveSystem> {
   return succeed({ url, ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }), ...(tls === undefined ? {} : { tls }) });
 }
 
-function configOf(directory: string, live: LiveSystem, clock: Clock): ConfigRestore {
+function configOf(directory: string, live: LiveSystem, { target, clock }: { readonly target: TargetConfig; readonly clock: Clock }): ConfigRestore {
   const { addresses, open } = redisOf(live);
   const place: ConfigPlace = { directory, addresses, connect: open };
   return {
     compare: (asked, { signal }) => compareConfig(place, asked, signal),
     async save({ signal }) {
-      const taken = await performBackup({ store: 'config', directory, live, tlsFiles: undefined, streams: undefined, temp: tmpdir() }, { clock, signal, onStep: () => undefined });
+      const taken = await backUpTarget(target, { store: 'config', directory }, { clock, signal });
       return taken.ok ? succeed(stampIn(taken.value.manifestPath)) : taken;
     },
     savedSince: async (sinceMs, values) => succeed(await findSaved(directory, sinceMs, values)),
@@ -58,13 +57,11 @@ function configOf(directory: string, live: LiveSystem, clock: Clock): ConfigRest
   };
 }
 
-function streamsOf(directory: string, nats: NonNullable<TargetConfig['nats']>, { writers, clock }: { readonly writers: Writers; readonly clock: Clock }): StreamRestore {
-  const { url, username, password, token, tls } = nats;
-  const secret = password ?? token;
-  const live: LiveSystem = { url, ...(username === undefined ? {} : { username }), ...(secret === undefined ? {} : { password: secret }), ...(tls === undefined ? {} : { tls }) };
+function streamsOf(directory: string, target: TargetConfig, { writers, clock }: { readonly writers: Writers; readonly clock: Clock }): StreamRestore {
   const onPort = async <T>(use: (port: StreamPort) => Promise<Result<T>>): Promise<Result<T>> => {
-    if (nats.credentials !== undefined) return fail('invalid', 'A restore logs in to NATS with user and password or a token; the target has a .creds file.', 'no');
-    const opened = await openStreamClient(natsOf(live).options);
+    const live = natsOfTarget(target);
+    if (!live.ok) return live;
+    const opened = await openStreamClient(natsOf(live.value).options);
     if (!opened.ok) return { ok: false, failure: { ...opened.failure, landed: 'no' } };
     try {
       return await use(opened.value);
@@ -76,7 +73,7 @@ function streamsOf(directory: string, nats: NonNullable<TargetConfig['nats']>, {
     writers: ({ signal }) => writers.none(signal),
     compare: (asked) => onPort((port) => compareStreams(directory, asked, port)),
     async save(streams, { signal }) {
-      const taken = await performBackup({ store: 'nats', directory, live, tlsFiles: undefined, streams, temp: tmpdir() }, { clock, signal, onStep: () => undefined });
+      const taken = await backUpTarget(target, { store: 'nats', directory, streams }, { clock, signal });
       return taken.ok ? succeed(stampIn(taken.value.manifestPath)) : taken;
     },
     savedSince: async (sinceMs, wanted) => succeed(await findSavedStreams(directory, sinceMs, wanted)),

@@ -66,7 +66,8 @@ export const manifestShape = z
     /** When the backup began. */
     takenAt: time,
     finishedAt: time,
-    tool: z.object({ name: z.string(), version: z.string() }),
+    /** `effect`: of a run of the bot that took it, by which it finds its backup again. */
+    tool: z.object({ name: z.string(), version: z.string(), effect: z.string().max(128).optional() }),
     source: z.object({
       /** Without credentials. */
       address: z.string(),

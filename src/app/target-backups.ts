@@ -1,0 +1,83 @@
+/** Backups of a target's own systems, into its directory: of the steps that take one, and of restores, which take one first. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Store } from '#backups/names.ts';
+import type { Taken } from '#backups/taking.ts';
+import type { TargetConfig } from '#config/config.ts';
+import type { Clock } from '#kernel/clock.ts';
+import { fail, succeed, type Result } from '#kernel/failure.ts';
+import { Secret } from '#kernel/secret.ts';
+import type { TlsMaterial } from '#kernel/tls.ts';
+import { createRedisClient } from '#systems/redis/client.ts';
+import { performBackup, type BackupToTake } from './backup-parts.ts';
+import type { LiveSystem } from './live-system.ts';
+
+export interface TargetBackup {
+  readonly store: Store;
+  readonly directory: string;
+  /** Undefined: all of Cordum's. */
+  readonly streams?: readonly string[];
+  /** Written into the manifest, so that the backup of a run can be found again. */
+  readonly effect?: string;
+}
+
+export interface TargetBackupRun {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export async function backUpTarget(target: TargetConfig, { store, directory, streams, effect }: TargetBackup, { clock, signal }: TargetBackupRun): Promise<Result<Taken>> {
+  const live = store === 'nats' ? natsOfTarget(target) : await redisOfTarget(target, clock, signal);
+  if (!live.ok) return live;
+  return withTlsFiles(store === 'redis' ? live.value.tls : undefined, (tlsFiles) =>
+    performBackup({ store, directory, live: live.value, tlsFiles, streams, temp: tmpdir(), ...(effect === undefined ? {} : { effect }) }, { clock, signal, onStep: () => undefined }),
+  );
+}
+
+/** The server that is configured, or the one that the Sentinels name now. */
+export async function redisOfTarget({ redis }: Pick<TargetConfig, 'redis'>, clock: Clock, signal: AbortSignal): Promise<Result<LiveSystem>> {
+  if (redis === undefined) return fail('invalid', 'The target has no redis configured.', 'no');
+  const { username, password } = redis;
+  const access = { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+  if (redis.url !== undefined) {
+    const tls = redis.tls ?? (redis.url.reveal().startsWith('rediss:') ? {} : undefined);
+    return succeed({ url: redis.url, ...access, ...(tls === undefined ? {} : { tls }) });
+  }
+  const client = createRedisClient(redis, { clock });
+  try {
+    const survey = await client.survey({ signal });
+    if (!survey.ok) return survey;
+    const scheme = redis.tls === undefined ? 'redis' : 'rediss';
+    return succeed({ url: new Secret(`${scheme}://${survey.value.entry.address}`), ...access, ...(redis.tls === undefined ? {} : { tls: redis.tls }) });
+  } finally {
+    await client.close();
+  }
+}
+
+export function natsOfTarget({ nats }: Pick<TargetConfig, 'nats'>): Result<LiveSystem> {
+  if (nats === undefined) return fail('invalid', 'The target has no NATS configured.', 'no');
+  if (nats.credentials !== undefined) return fail('invalid', 'Backups and restores log in to NATS with user and password or a token; the target has a .creds file.', 'no');
+  const { url, username, password, token, tls } = nats;
+  const secret = password ?? token;
+  return succeed({ url, ...(username === undefined ? {} : { username }), ...(secret === undefined ? {} : { password: secret }), ...(tls === undefined ? {} : { tls }) });
+}
+
+type TlsFiles = NonNullable<BackupToTake['tlsFiles']>;
+
+/** `redis-cli` reads certificates from files alone; these can be read by the bot's user only, and are gone afterwards. */
+async function withTlsFiles<T>(tls: TlsMaterial | undefined, use: (files: TlsFiles | undefined) => Promise<T>): Promise<T> {
+  if (tls === undefined) return use(undefined);
+  const folder = await mkdtemp(join(tmpdir(), 'runbook-bot-tls-'));
+  try {
+    const keep = async (name: string, text: string | undefined): Promise<string | undefined> => {
+      if (text === undefined) return undefined;
+      await writeFile(join(folder, name), text, { mode: 0o600, flag: 'wx' });
+      return join(folder, name);
+    };
+    const [caFile, certFile, keyFile] = [await keep('ca.pem', tls.ca), await keep('cert.pem', tls.cert), await keep('key.pem', tls.key?.reveal())];
+    return await use({ ...(caFile === undefined ? {} : { caFile }), ...(certFile === undefined ? {} : { certFile }), ...(keyFile === undefined ? {} : { keyFile }) });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
