@@ -44,7 +44,8 @@ export interface Inventory {
   readonly strangers: readonly string[];
 }
 
-export async function readInventory(directory: string): Promise<Result<Inventory>> {
+/** `wanted` chooses among the entries of the directory: of the others not even the size is asked. */
+export async function readInventory(directory: string, wanted: (names: readonly string[]) => readonly string[] = (names) => names): Promise<Result<Inventory>> {
   let names: string[];
   try {
     names = await readdir(directory);
@@ -61,7 +62,7 @@ export async function readInventory(directory: string): Promise<Result<Inventory
     return set;
   };
   const seeds: BackupFile[] = [];
-  for (const name of names.toSorted()) {
+  for (const name of wanted(names).toSorted()) {
     if (SEED_CONFIG_FILES.has(name)) {
       seeds.push(await fileOf(directory, name));
       continue;

@@ -7,7 +7,7 @@ import { REQUIRED_STREAMS } from './take-nats.ts';
 import { UNFINISHED } from './taking.ts';
 
 /** A set is compared with so many before it. */
-const COMPARED = 5;
+export const COMPARED = 5;
 /** Fewer tell nothing of what is usual. */
 const COMPARED_LEAST = 2;
 const SMALL = 0.5;
@@ -30,6 +30,8 @@ export interface ListedSet {
   readonly complete: 'yes' | 'no' | 'unknown';
   /** Its size against the median of those before it: `unknown` with too few of them. */
   readonly size: 'usual' | 'small' | 'large' | 'unknown';
+  /** Its size, 1 being that median; null with too few of them. */
+  readonly sizeRatio: number | null;
   /** Sentences. */
   readonly notes: readonly string[];
 }
@@ -121,6 +123,7 @@ function listSet(set: BackupSet, before: readonly BackupSet[], nowMs: number): L
     manifest: set.manifest === 'none' ? 'none' : whole ? 'there' : 'unreadable',
     complete: faults.length > 0 ? 'no' : whole ? 'yes' : 'unknown',
     size,
+    sizeRatio: usual === undefined || usual === 0 ? null : Math.round((set.bytes / usual) * 1_000) / 1_000,
     notes,
   };
 }
