@@ -1,39 +1,49 @@
-/** CRC-32C (Castagnoli), as S2 uses it. Node's zlib has the other one. Eight bytes a turn, by tables. */
+/**
+ * CRC-32C (Castagnoli), as S2 uses it; Node's zlib has the other one. Sixteen bytes a turn, by tables that stand in one array: so an
+ * archive is read ten times faster than with an array for each table (measured, docs/performance.md).
+ */
 
 const POLYNOMIAL = 0x82f63b78;
+const TURN_BYTES = 16;
+/** Table `t` begins at `t * 256`: what a byte does to the sum when `t` more bytes follow it in the turn. */
 const tables = makeTables();
 
 export function crc32c(bytes: Uint8Array): number {
-  const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end = bytes.length;
-  let crc = 0xffffffff;
+  const turns = bytes.length - (bytes.length % TURN_BYTES);
+  let crc = -1;
   let i = 0;
-  for (; i + 8 <= end; i += 8) {
-    const low = (crc ^ view.getUint32(i, true)) >>> 0;
-    const high = view.getUint32(i + 4, true);
+  for (; i < turns; i += TURN_BYTES) {
     crc =
-      (at(t7, low & 0xff) ^ at(t6, (low >>> 8) & 0xff) ^ at(t5, (low >>> 16) & 0xff) ^ at(t4, low >>> 24) ^ at(t3, high & 0xff) ^ at(t2, (high >>> 8) & 0xff) ^ at(t1, (high >>> 16) & 0xff) ^ at(t0, high >>> 24)) >>> 0;
+      word(crc ^ view.getInt32(i, true), 12) ^ //
+      word(view.getInt32(i + 4, true), 8) ^
+      word(view.getInt32(i + 8, true), 4) ^
+      word(view.getInt32(i + 12, true), 0);
   }
-  for (; i < end; i += 1) crc = (at(t0, (crc ^ view.getUint8(i)) & 0xff) ^ (crc >>> 8)) >>> 0;
-  return (crc ^ 0xffffffff) >>> 0;
+  for (; i < bytes.length; i += 1) crc = at((crc ^ view.getUint8(i)) & 0xff) ^ (crc >>> 8);
+  return (crc ^ -1) >>> 0;
 }
 
-function at(table: Uint32Array | undefined, index: number): number {
-  return table?.[index] ?? 0;
+/** Four bytes of the turn, the last of which is followed by so many others. */
+function word(value: number, followed: number): number {
+  const last = followed * 256;
+  return at(last + 768 + (value & 0xff)) ^ at(last + 512 + ((value >>> 8) & 0xff)) ^ at(last + 256 + ((value >>> 16) & 0xff)) ^ at(last + (value >>> 24));
 }
 
-function makeTables(): Uint32Array[] {
-  const first = new Uint32Array(256);
+function at(index: number): number {
+  return tables[index] ?? 0;
+}
+
+function makeTables(): Int32Array {
+  const all = new Int32Array(TURN_BYTES * 256);
   for (let n = 0; n < 256; n += 1) {
     let c = n;
     for (let k = 0; k < 8; k += 1) c = (c & 1) === 1 ? (c >>> 1) ^ POLYNOMIAL : c >>> 1;
-    first[n] = c >>> 0;
+    all[n] = c;
   }
-  const all = [first];
-  for (let t = 1; t < 8; t += 1) {
-    const before = all[t - 1];
-    all.push(Uint32Array.from({ length: 256 }, (_, n) => ((at(before, n) >>> 8) ^ at(first, at(before, n) & 0xff)) >>> 0));
+  for (let n = 256; n < all.length; n += 1) {
+    const before = all[n - 256] ?? 0;
+    all[n] = (before >>> 8) ^ (all[before & 0xff] ?? 0);
   }
   return all;
 }
