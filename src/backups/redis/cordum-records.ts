@@ -20,6 +20,8 @@ interface Kind {
   readonly shape: z.ZodType;
 }
 
+const JOB_STATES = ['pending', 'approval_required', 'scheduled', 'dispatched', 'running', 'succeeded', 'failed', 'cancelled', 'timeout', 'denied', 'output_quarantined'] as const;
+
 const KINDS: readonly Kind[] = [
   { name: 'config documents', prefix: 'cfg', pattern: 'cfg:*', shape: configDocument },
   { name: 'dead letters', prefix: 'dlq:entry', pattern: 'dlq:entry:*', shape: anyObject },
@@ -54,7 +56,10 @@ export async function lookAtRecords(connection: RedisConnection, prefixes: Reado
       newest = Math.max(newest, looked.atMs);
     }
   }
-  return { read, unreadable, truncated, newestMs: Math.max(newest, await newestOfIndexes(connection)) || undefined };
+  newest = Math.max(newest, await newestOfIndexes(connection));
+  // Without an index the jobs themselves say when they were last written; some of them, where they are many.
+  if (newest === 0 && [...prefixes].some((prefix) => prefix.startsWith('job:meta'))) newest = await newestOfJobs(connection, signal);
+  return { read, unreadable, truncated, newestMs: newest || undefined };
 }
 
 async function keysOf(connection: RedisConnection, pattern: string, signal?: AbortSignal): Promise<{ readonly found: readonly string[]; readonly truncated: boolean }> {
@@ -96,9 +101,16 @@ function timeOf(record: Readonly<Record<string, unknown>>): number {
   return 0;
 }
 
-/** `job:recent` is scored in microseconds, `dlq:index` in seconds; the snapshot of the workers says when it was captured. */
+async function newestOfJobs(connection: RedisConnection, signal?: AbortSignal): Promise<number> {
+  const { found } = await keysOf(connection, 'job:meta:*', signal);
+  const micros = await Promise.all(found.map(async (key) => Number(await quiet(connection.call('HGET', key, 'updated_at')))));
+  return Math.trunc(micros.reduce((newest, at) => (Number.isFinite(at) ? Math.max(newest, at) : newest), 0) / 1_000);
+}
+
+/** `job:recent` and the jobs by state are scored in microseconds, `dlq:index` in seconds; the snapshot of the workers says when it was captured. */
 async function newestOfIndexes(connection: RedisConnection): Promise<number> {
-  const scores = await Promise.all([score(connection, 'job:recent', 1_000), score(connection, 'dlq:index', 0.001)]);
+  const byState = JOB_STATES.map((state) => score(connection, `job:index:${state}`, 1_000));
+  const scores = await Promise.all([score(connection, 'job:recent', 1_000), ...byState, score(connection, 'dlq:index', 0.001)]);
   const snapshot = await text(connection, 'sys:workers:snapshot');
   const captured = /"captured_at"\s*:\s*"([^"]{10,40})"/.exec(snapshot)?.[1];
   const capturedMs = captured === undefined ? Number.NaN : Date.parse(captured);
