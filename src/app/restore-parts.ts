@@ -5,9 +5,11 @@ import { compareConfig, findSaved, lookAtConfig, putConfig, whyNotRestorable, ty
 import type { TargetConfig } from '#config/config.ts';
 import type { Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
+import { createKubernetesClient } from '#systems/kubernetes/client.ts';
 import { openStreamClient } from '#systems/nats/stream-client.ts';
 import type { ConfigRestore, RestoreClient, StreamRestore } from '#systems/restore/client.ts';
 import { natsOf, redisOf, type LiveSystem } from './live-system.ts';
+import { createServices } from './restore-services.ts';
 import { createWriters, type Writers } from './restore-writers.ts';
 import { backUpTarget, natsOfTarget } from './target-backups.ts';
 
@@ -15,9 +17,12 @@ import { backUpTarget, natsOfTarget } from './target-backups.ts';
 export function createRestoreClient(target: TargetConfig, clock: Clock): RestoreClient | undefined {
   const { backups: directory, redis, nats } = target;
   if (directory === undefined) return undefined;
-  let writers: Writers | undefined;
+  const cluster = target.kubernetes === undefined ? undefined : createKubernetesClient({ ...target.kubernetes, clock });
+  const services = cluster === undefined ? undefined : createServices(cluster);
+  const writers = createWriters(target, { services, clock });
   return {
     directory,
+    services,
     async sets(store) {
       const inventory = await readInventory(directory);
       if (!inventory.ok) return inventory;
@@ -28,9 +33,9 @@ export function createRestoreClient(target: TargetConfig, clock: Clock): Restore
       const live = liveRedis(redis);
       return live.ok ? succeed(configOf(directory, live.value, { target, clock })) : live;
     },
-    streams: () => (nats === undefined ? fail('invalid', 'The target has no NATS configured: there is nothing to restore into.', 'no') : succeed(streamsOf(directory, target, { writers: (writers ??= createWriters(target, clock)), clock }))),
+    streams: () => (nats === undefined ? fail('invalid', 'The target has no NATS configured: there is nothing to restore into.', 'no') : succeed(streamsOf(directory, target, { writers, clock }))),
     async close() {
-      await writers?.close();
+      await Promise.allSettled([writers.close(), cluster?.close()]);
     },
   };
 }
@@ -70,7 +75,12 @@ function streamsOf(directory: string, target: TargetConfig, { writers, clock }: 
     }
   };
   return {
-    writers: ({ signal }) => writers.none(signal),
+    async writers(allowed, { signal }) {
+      const stopped = allowed === 'nobody' ? await writers.stopped(signal) : undefined;
+      if (stopped?.ok === false) return stopped;
+      const silent = await writers.silent(signal, allowed);
+      return silent.ok ? succeed([...(stopped === undefined ? [] : [stopped.value]), silent.value]) : silent;
+    },
     compare: (asked) => onPort((port) => compareStreams(directory, asked, port)),
     async save(streams, { signal }) {
       const taken = await backUpTarget(target, { store: 'nats', directory, streams }, { clock, signal });

@@ -87,8 +87,8 @@ export interface StreamsAsked {
 }
 
 export interface StreamRestore {
-  /** How it is known that nobody writes; a failure names who does. */
-  writers(call: Call): Promise<Result<readonly string[]>>;
+  /** How it is known that nobody writes; a failure names who does. `services`: nobody but those services that the restore will stop. */
+  writers(allowed: 'nobody' | 'services', call: Call): Promise<Result<readonly string[]>>;
   compare(asked: StreamsAsked, call: Call): Promise<Result<{ readonly takenAtMs: number; readonly changes: readonly StreamChange[]; readonly same: readonly string[] }>>;
   save(streams: readonly string[], call: Call): Promise<Result<string>>;
   savedSince(sinceMs: number, wanted: readonly { readonly stream: string; readonly side: StreamSide }[]): Promise<Result<string | undefined>>;
@@ -98,8 +98,39 @@ export interface StreamRestore {
   isRestored(seen: StreamSide, change: StreamChange): boolean;
 }
 
+/** A service of Cordum that writes, as it is now. */
+export interface ServiceState {
+  readonly service: string;
+  /** Of its Deployment. */
+  readonly name: string;
+  /** How many it shall have. */
+  readonly wanted: number;
+  readonly ready: number;
+  /** Pods that are there, those that are still going included. */
+  readonly pods: number;
+  /** How many it had when a restore stopped it, by its own note on the Deployment; 0: there is none. */
+  readonly noted: number;
+  /** The mark of the last effect of the bot on it; empty without one. */
+  readonly mark: string;
+  /** It will not come up by itself: a sentence; else empty. */
+  readonly stuck: string;
+}
+
+/** Stops and starts the services of Cordum that write. */
+export interface ServiceControl {
+  /** In the order in which they are stopped; `notes` says which are not installed. */
+  list(call: Call): Promise<Result<{ readonly services: readonly ServiceState[]; readonly notes: readonly string[] }>>;
+  look(service: string, call: Call): Promise<Result<ServiceState>>;
+  /** To 0, with a note of how many it had; `changed`: it does not run, or somebody wrote it in between. */
+  stop(service: string, mark: string, call: Call): Promise<Result<number | 'changed'>>;
+  /** Back to the number of the note, which then goes; `changed`: it runs, has no note, or somebody wrote it in between. */
+  start(service: string, mark: string, call: Call): Promise<Result<number | 'changed'>>;
+}
+
 export interface RestoreClient {
   readonly directory: string;
+  /** Undefined: the target has no Kubernetes, so people stop and start the services. */
+  readonly services: ServiceControl | undefined;
   sets(store: StoreName): Promise<Result<readonly SetFacts[]>>;
   /** A failure when the target has no Redis that can be restored into, and why. */
   config(): Result<ConfigRestore>;

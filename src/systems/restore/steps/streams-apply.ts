@@ -24,7 +24,7 @@ export const streamsApply = defineWrite({
     const client = ctx.use(Restore);
     const streams = client.streams();
     if (!streams.ok) return streams;
-    const quiet = await streams.value.writers(ctx);
+    const quiet = await streams.value.writers('nobody', ctx);
     if (!quiet.ok) return quiet;
     const stamp = stampOf(input.set);
     if (ctx.only !== undefined && ctx.only !== SAFETY && input.streams?.includes(ctx.only) === false) return succeed({ summary: 'It is none of the streams to restore.', items: [] });
@@ -42,7 +42,7 @@ export const streamsApply = defineWrite({
     const streams = ctx.use(Restore).streams();
     if (!streams.ok) return streams;
     // Looked at once more: a service that was started meanwhile would lose what it writes.
-    const quiet = await streams.value.writers(ctx);
+    const quiet = await streams.value.writers('nobody', ctx);
     if (!quiet.ok) return { ok: false, failure: { ...quiet.failure, landed: 'no' } };
     if (item.key === SAFETY) {
       const wanted = toSave(item);
