@@ -15,7 +15,7 @@ import { findProgram } from '#config/programs.ts';
 import type { LiveAddress } from '#drills/live-address.ts';
 import { createLocalSandbox } from '#drills/sandbox/local.ts';
 import type { Clock } from '#kernel/clock.ts';
-import { fail, succeed, type Failure, type Result } from '#kernel/failure.ts';
+import { succeed, type Failure, type Result } from '#kernel/failure.ts';
 import { Secret } from '#kernel/secret.ts';
 import { openStreamClient } from '#systems/nats/stream-client.ts';
 import { openDataConnection } from '#systems/redis/data-connection.ts';
@@ -86,11 +86,19 @@ async function firstOpen({ addresses, open }: LiveRedis): Promise<Result<LiveAdd
   return { ok: false, failure: why };
 }
 
+const WITHOUT_PROGRAMS: Failure = {
+  reason: 'unavailable',
+  message: 'A backup of Redis needs the programs redis-cli, redis-check-rdb and redis-server on PATH (Debian: redis-tools and redis-server): it is copied by the first, checked by the second, and loaded by the third to see what is in it.',
+};
+
+/** Undefined: this machine has what a backup of Redis needs. */
+export function missingForRedis(): Failure | undefined {
+  return ['redis-cli', 'redis-check-rdb', 'redis-server'].every((name) => findProgram(name) !== undefined) ? undefined : WITHOUT_PROGRAMS;
+}
+
 function redisParts({ tlsFiles, temp }: BackupToTake, { access, open }: LiveRedis, run: BackupRun): Result<TakeRedisParts> {
-  const [cli, check, server] = ['redis-cli', 'redis-check-rdb', 'redis-server'].map((name) => findProgram(name));
-  if (cli === undefined || check === undefined || server === undefined) {
-    return fail('unavailable', 'A backup of Redis needs the programs redis-cli, redis-check-rdb and redis-server on PATH (Debian: redis-tools and redis-server): it is copied by the first, checked by the second, and loaded by the third to see what is in it.');
-  }
+  const [cli, check] = [findProgram('redis-cli'), findProgram('redis-check-rdb')];
+  if (cli === undefined || check === undefined || missingForRedis() !== undefined) return { ok: false, failure: WITHOUT_PROGRAMS };
   const { username, password, tls } = access;
   const source = (at: LiveAddress): DumpSource => ({
     ...at,

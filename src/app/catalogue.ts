@@ -5,6 +5,11 @@ import { silenceCreate } from '#systems/alertmanager/steps/silence-create.ts';
 import { silenceExpire } from '#systems/alertmanager/steps/silence-expire.ts';
 import { silencesList } from '#systems/alertmanager/steps/silences-list.ts';
 import { statusGet as alertmanagerStatusGet } from '#systems/alertmanager/steps/status-get.ts';
+import { configTake as backupConfigTake } from '#systems/backup/steps/config-take.ts';
+import { natsTake as backupNatsTake } from '#systems/backup/steps/nats-take.ts';
+import { redisTake as backupRedisTake } from '#systems/backup/steps/redis-take.ts';
+import { setsList as backupSetsList } from '#systems/backup/steps/sets-list.ts';
+import { setsVerify as backupSetsVerify } from '#systems/backup/steps/sets-verify.ts';
 import { approvalApprove } from '#systems/cordum/steps/approval-approve.ts';
 import { approvalReject } from '#systems/cordum/steps/approval-reject.ts';
 import { approvalRepair } from '#systems/cordum/steps/approval-repair.ts';
@@ -116,6 +121,11 @@ export const catalogue: readonly AnyStep[] = [
   silenceExpire,
   silencesList,
   alertmanagerStatusGet,
+  backupConfigTake,
+  backupNatsTake,
+  backupRedisTake,
+  backupSetsList,
+  backupSetsVerify,
   approvalApprove,
   approvalReject,
   approvalRepair,

@@ -1,8 +1,10 @@
 /** The sources of one target: each is wired to the client that the target has. What it does not have gives no series. */
+import { watchDirectory } from '#backups/watching.ts';
 import type { Clock } from '#kernel/clock.ts';
 import { fail, type Failure, type Result, succeed } from '#kernel/failure.ts';
 import type { TargetConfig } from '#config/config.ts';
 import type { Source } from '#exporter/source.ts';
+import { backupDirectorySource, type ReadBackupDirectory } from '#exporter/sources/backup-directory.ts';
 import { type BackupFacts, backupsSource, type ReadBackup } from '#exporter/sources/backups.ts';
 import { certificatesSource } from '#exporter/sources/certificates.ts';
 import { approvalsSource, licenseSource, poolsSource, statusSource } from '#exporter/sources/cordum.ts';
@@ -41,6 +43,7 @@ export function sourcesOf(target: TargetConfig, targets: Targets, clock: Clock):
   if (countOlder !== undefined) sources.push(staleJobsSource(name, countOlder, clock));
   if (grpc !== undefined && grpc.names.length > 0) sources.push(grpcSource(name, grpc.names, (service, call) => serving(grpc, service, call)));
   if (kubernetes !== undefined) sources.push(backupsSource(name, readBackup(kubernetes)));
+  if (target.backups !== undefined) sources.push(backupDirectorySource(name, target.backupRetentionMs, watchOf(target.backups, clock)));
   if (http !== undefined && http.endpoints.length > 0) sources.push(certificatesSource(name, http.endpoints, expiryOf(http)));
   return sources;
 }
@@ -118,5 +121,16 @@ function readBackup(client: KubernetesClient): ReadBackup {
     if (!read.ok) return read.failure.reason === 'notFound' ? succeed({ scheduled: false, lastSuccessAtMs: undefined, lastScheduleAtMs: undefined }) : read;
     const { spec, status } = read.value;
     return succeed({ scheduled: !spec.suspend, lastSuccessAtMs: instant(status.lastSuccessfulTime), lastScheduleAtMs: instant(status.lastScheduleTime) });
+  };
+}
+
+/** A file system that hangs (NFS) keeps its threads: one look waits there, and never a second one beside it. */
+function watchOf(directory: string, clock: Clock): ReadBackupDirectory {
+  let looking: ReturnType<typeof watchDirectory> | undefined;
+  return () => {
+    looking ??= watchDirectory(directory, clock.now()).finally(() => {
+      looking = undefined;
+    });
+    return looking;
   };
 }

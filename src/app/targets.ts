@@ -12,6 +12,7 @@ import { createKubernetesClient } from '#systems/kubernetes/client.ts';
 import { createNatsClient } from '#systems/nats/client.ts';
 import { createPrometheusClient } from '#systems/prometheus/client.ts';
 import { createRedisClient } from '#systems/redis/client.ts';
+import { createBackupClient } from './backup-client.ts';
 import { endpointsOf } from './certificate-endpoints.ts';
 import { createRestoreClient } from './restore-parts.ts';
 import { createDrillDesk } from './drill-desk.ts';
@@ -31,6 +32,7 @@ type Make = (target: TargetConfig, clock: Clock, drills: readonly DrillConfig[])
 /** By the name of the system's token. A factory is cheap and connects to nothing; undefined: the target has no such system. */
 const MAKERS: Readonly<Record<string, Make>> = {
   alertmanager: ({ alertmanager }, clock) => alertmanager && createAlertmanagerClient({ ...alertmanager, clock }),
+  backup: (target, clock) => createBackupClient(target, clock),
   cordum: ({ cordum }, clock) => cordum && createCordumClient({ ...cordum, clock }),
   drill: (target, clock, drills) => createDrillDesk(target, { drills, clock }),
   grpc: ({ grpc }, clock) => grpc && createGrpcHealthClient({ services: grpc, clock }),

@@ -7,7 +7,7 @@ import { readName, STORES, timeOfStamp, type Store } from './names.ts';
 import { UNFINISHED } from './taking.ts';
 
 /** A name that is further ahead is that of no backup which has been taken. */
-const AHEAD_MS = 5 * 60_000;
+export const AHEAD_MS = 5 * 60_000;
 
 export interface WatchedStore {
   readonly store: Store;

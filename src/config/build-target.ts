@@ -23,7 +23,7 @@ export function buildTarget(written: TargetYaml, path: Path, building: Building)
     ...(written.nats === undefined ? {} : { nats: buildNats(written.nats, at('nats'), building) }),
     ...(written.kubernetes === undefined ? {} : { kubernetes: buildKubernetes(written.kubernetes, building) }),
     ...(written.grpc === undefined ? {} : { grpc: buildGrpc(written.grpc, at('grpc'), building) }),
-    ...(written.backups === undefined ? {} : { backups: building.resolvePath(written.backups) }),
+    ...(written.backups === undefined ? {} : { backups: building.resolvePath(written.backups), backupRetentionMs: written.backupRetention }),
     ...(written.http === undefined ? {} : { http: written.http }),
   };
 }

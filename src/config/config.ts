@@ -69,6 +69,8 @@ export interface TargetConfig {
   readonly grpc?: readonly { readonly name: string; readonly address: string; readonly tls?: TlsMaterial }[];
   /** The directory of its backups; a restore reads there, and keeps what it replaces there. */
   readonly backups?: string;
+  /** How long sets are to lie there. Whoever makes them removes them; the bot says when that does not hold. */
+  readonly backupRetentionMs?: number;
   /** Hosts, `name` or `name:port`, that `http.url.get` may ask. */
   readonly http?: { readonly allow: readonly string[] };
 }
@@ -119,7 +121,8 @@ export interface KubernetesTarget {
   readonly replicas: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
 }
 
-export type DrillStore = 'redis' | 'nats' | 'config';
+/** `all`: Redis, NATS and, where there is a backup of it, the configuration, restored together. */
+export type DrillStore = 'redis' | 'nats' | 'config' | 'all';
 
 /** A restore drill that is asked for by its name. */
 export interface DrillConfig {
@@ -130,7 +133,8 @@ export interface DrillConfig {
   readonly backups: string;
   readonly sandbox: 'local';
   readonly choice: { readonly kind: 'latest' } | { readonly kind: 'random'; readonly windowMs: number };
-  readonly limits: { readonly maxAgeMs: number; readonly rpoMs: number; readonly rtoMs: number; readonly tolerance: number };
+  /** `rpoSet`: it stands in the configuration, and is not the default. */
+  readonly limits: { readonly maxAgeMs: number; readonly rpoMs: number; readonly rpoSet: boolean; readonly rtoMs: number; readonly tolerance: number };
   /** Where evidence goes. */
   readonly bundles: string;
   /** The key that signs it; made when there is none. */

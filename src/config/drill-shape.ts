@@ -1,14 +1,7 @@
 import { z } from 'zod';
-import { parseDuration } from '#kernel/duration.ts';
-import { path, text } from './values.ts';
+import { duration, path, text } from './values.ts';
 
 /** The YAML of one drill: which backups are restored where, and what they must be worth. */
-
-const duration = text.transform((value, ctx) => {
-  const ms = parseDuration(value);
-  if (ms === undefined || ms <= 0) ctx.addIssue({ code: 'custom', message: 'expected a duration, such as 2h or 7d' });
-  return ms ?? 0;
-});
 
 /** It stands in URLs, labels and Slack commands. */
 const name = text.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected a name of lower case letters, digits and -');
@@ -22,7 +15,7 @@ export const drillShape = z.strictObject({
   choice: z.enum(['latest', 'random']).default('latest'),
   window: duration.default(7 * 24 * 3_600_000),
   maxAge: duration.default(2 * 3_600_000),
-  rpo: duration.default(3_600_000),
+  rpo: duration.optional(),
   rto: duration.default(15 * 60_000),
   tolerance: z.number('expected a share from 0 to 1').min(0, 'expected a share from 0 to 1').max(1, 'expected a share from 0 to 1').default(0.5),
   bundles: path.default('./drill-evidence'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { text, httpUrl, labels, parseUrl, path } from './values.ts';
+import { duration, text, httpUrl, labels, parseUrl, path } from './values.ts';
 
 /** The YAML of one target: what it is called, which alerts are its own, and how each of its systems is reached. */
 
@@ -8,6 +8,8 @@ const MOST_ADDRESSES = 50;
 const MOST_MONITORS = 16;
 const MOST_HOSTS = 200;
 const MOST_GRPC = 50;
+/** What cordum-backup-retention of the production overlay leaves: it deletes what is older than seven days (cordum.md, CronJobs). */
+const BACKUP_RETENTION_MS = 7 * 24 * 3_600_000;
 /** More replicas of one service than this are a slip of the finger. */
 const MOST_REPLICAS = 1_000;
 
@@ -117,6 +119,7 @@ export const targetShape = z.strictObject({
   grpc: z.array(grpc, 'expected a list of { name, address }').max(MOST_GRPC).optional(),
   /** The directory of this target's backups. */
   backups: path.optional(),
+  backupRetention: duration.default(BACKUP_RETENTION_MS),
   http: z.strictObject({ allow: z.array(allowedHost, 'expected a list of hosts').max(MOST_HOSTS) }).optional(),
 });
 

@@ -15,7 +15,14 @@ const FED: readonly FedSeries[] = [...DLQ_SERIES, ...(Object.keys(SERIES) as Ser
 /** Alerts of deploy/prometheus/rules.yaml, for links that hold no expression (another rule engine) or only that of a recording rule, as `cordum:service_up`. */
 const KNOWN_ALERTS: ReadonlyMap<string, FedSeries> = new Map<string, FedSeries>([
   ['CordumApprovalsWaiting', 'cordum_approvals_waiting'],
+  ['CordumBackupDirectoryFull', 'cordum_backup_directory_free_bytes'],
+  ['CordumBackupDirectoryUnreadable', 'cordum_exporter_source_up'],
   ['CordumBackupMissing', 'cordum_backup_cronjob'],
+  ['CordumBackupRetentionNotHeld', 'cordum_backup_set_oldest_timestamp_seconds'],
+  ['CordumBackupSetIncomplete', 'cordum_backup_set_complete'],
+  ['CordumBackupSetMissing', 'cordum_backup_sets'],
+  ['CordumBackupSetSizeUnusual', 'cordum_backup_set_size_ratio'],
+  ['CordumBackupSetStale', 'cordum_backup_set_newest_timestamp_seconds'],
   ['CordumBackupStale', 'cordum_backup_last_success_timestamp_seconds'],
   ['CordumCertificateExpiring', 'cordum_certificate_expiry_timestamp_seconds'],
   ['CordumCertificateAboutToExpire', 'cordum_certificate_expiry_timestamp_seconds'],
@@ -75,9 +82,9 @@ export function stillHolds(generatorURL: string, labels: Labels, seen: Seen): bo
   const [, age = '', name = '', matchers = '', left = '', op = '', product = ''] = form;
   if (name !== seen.series || (age !== '' && left !== '')) return undefined;
   const wanted = matchersOf(matchers);
-  if (wanted === undefined || (wanted['target'] ?? seen.target) !== seen.target) return undefined;
+  if (wanted?.every(({ label, not, value }) => label !== 'target' || (value === seen.target) !== not) !== true) return undefined;
   const limit = product.split('*').reduce((all, factor) => all * Number(factor), 1);
-  const ours = seen.samples.filter((sample) => Object.entries(sample.labels).every(([label, value]) => (wanted[label] ?? value) === value && (own(labels, label) ?? value) === value));
+  const ours = seen.samples.filter((sample) => Object.entries(sample.labels).every(([label, value]) => wanted.every((one) => one.label !== label || (one.value === value) !== one.not) && (own(labels, label) ?? value) === value));
   if (ours.length === 0) return undefined;
   const nowSeconds = seen.at / 1_000;
   const holds = ours.some(({ value }) => compare(age !== '' ? nowSeconds - value : left !== '' ? value - nowSeconds : value, op, limit));
@@ -89,17 +96,19 @@ function own(labels: Labels, name: string): string | undefined {
   return Object.hasOwn(labels, name) ? labels[name] : undefined;
 }
 
-/** Label → value, of matchers that are all `name="value"`; undefined when there is another kind among them. */
-function matchersOf(text: string): Partial<Record<string, string>> | undefined {
-  const wanted = Object.create(null) as Partial<Record<string, string>>;
+interface Wanted {
+  readonly label: string;
+  readonly not: boolean;
+  readonly value: string;
+}
+
+/** Matchers that are all `name="value"` or `name!="value"`; undefined when there is another kind among them. */
+function matchersOf(text: string): readonly Wanted[] | undefined {
+  if (text.trim() === '') return [];
   // A comma may stand after the last one.
-  for (const one of text.replace(/,\s{0,9}$/, '').split(',')) {
-    if (text.trim() === '') break;
-    const [, name = '', value = ''] = /^\s*([a-z_]+)\s*=\s*"([^"\\]*)"\s*$/.exec(one) ?? [];
-    if (name === '') return undefined;
-    wanted[name] = value;
-  }
-  return wanted;
+  const parts = text.replace(/,\s{0,9}$/, '').split(',').map((one) => /^\s*([a-z_]+)\s*(!?)=\s*"([^"\\]*)"\s*$/.exec(one));
+  const wanted = parts.flatMap((part) => (part === null ? [] : [{ label: part[1] ?? '', not: part[2] === '!', value: part[3] ?? '' }]));
+  return wanted.length === parts.length ? wanted : undefined;
 }
 
 function compare(value: number, op: string, limit: number): boolean {

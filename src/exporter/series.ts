@@ -5,7 +5,7 @@
  */
 import { Gauge, type Registry } from 'prom-client';
 
-const SOURCE_NAMES = ['status', 'license', 'jobs', 'approvals', 'pools', 'redis', 'grpc', 'certificates', 'backups'] as const;
+const SOURCE_NAMES = ['status', 'license', 'jobs', 'approvals', 'pools', 'redis', 'grpc', 'certificates', 'backups', 'backup-directory'] as const;
 /** One thing that the exporter looks at, on one target. */
 export type SourceName = (typeof SOURCE_NAMES)[number];
 
@@ -24,6 +24,17 @@ export const SERIES = {
   cordum_backup_cronjob: { source: 'backups', labels: ['store'], help: '1 when the CronJob of the backup is there and not suspended, else 0.' },
   cordum_backup_last_success_timestamp_seconds: { source: 'backups', labels: ['store'], help: 'When a backup job last succeeded, Unix time; no series before the first. That files are whole it does not say.' },
   cordum_backup_last_schedule_timestamp_seconds: { source: 'backups', labels: ['store'], help: 'When a backup job was last started by its schedule, Unix time.' },
+  cordum_backup_sets: { source: 'backup-directory', labels: ['store'], help: 'Sets of backup files in the directory; a manifest alone is none.' },
+  cordum_backup_set_newest_timestamp_seconds: { source: 'backup-directory', labels: ['store'], help: 'When the newest set was taken by its name, Unix time; no series without any.' },
+  cordum_backup_set_oldest_timestamp_seconds: { source: 'backup-directory', labels: ['store'], help: 'When the oldest set was taken by its name, Unix time; no series without any.' },
+  cordum_backup_set_complete: { source: 'backup-directory', labels: ['store'], help: '1 when the newest set is complete by its manifest, 0 when a file, shard or stream is missing or empty; no series where nobody can tell.' },
+  cordum_backup_set_bytes: { source: 'backup-directory', labels: ['store'], help: 'The size of the newest set.' },
+  cordum_backup_set_size_ratio: { source: 'backup-directory', labels: ['store'], help: 'The size of the newest set, 1 being the median of up to five before it; no series with fewer than two of these.' },
+  cordum_backup_skew_seconds: { source: 'backup-directory', labels: [], help: 'Between the newest sets of Redis and NATS; no series without both.' },
+  cordum_backup_retention_seconds: { source: 'backup-directory', labels: [], help: 'How long sets are to be kept, by the configuration of the bot.' },
+  cordum_backup_directory_free_bytes: { source: 'backup-directory', labels: [], help: 'Room on the file system of the directory that the bot could use.' },
+  cordum_backup_directory_size_bytes: { source: 'backup-directory', labels: [], help: 'The size of that file system.' },
+  cordum_backup_directory_leftovers: { source: 'backup-directory', labels: ['kind'], help: 'Entries that are no backups: unfinished (what a backup that broke off has left, or one that is being taken) and foreign.' },
   cordum_approvals_waiting: { source: 'approvals', labels: [], help: 'Approvals of Cordum that wait for a person.' },
   cordum_pool_workers: { source: 'pools', labels: ['pool'], help: 'Workers of the pool in the last snapshot of Cordum.' },
   cordum_pool_active_jobs: { source: 'pools', labels: ['pool'], help: 'Jobs that the workers of the pool say they are at.' },

@@ -15,7 +15,7 @@ const RULES = 'deploy/prometheus/rules.yaml';
 const TESTS = 'deploy/prometheus/rules.test.yaml';
 /** Of `systems/cordum/exporter.ts`. */
 const DLQ_SERIES = ['cordum_dlq_entries', 'cordum_last_heartbeat_timestamp', 'cordum_exporter_up'];
-const PROMQL_WORDS = new Set('by without on ignoring group_left group_right and or unless bool offset sum min max avg count group rate increase histogram_quantile avg_over_time max_over_time absent time label_replace'.split(' '));
+const PROMQL_WORDS = new Set('by without on ignoring group_left group_right and or unless bool offset sum min max avg count group rate increase histogram_quantile avg_over_time max_over_time min_over_time absent time label_replace'.split(' '));
 
 const Rule = z.object({ alert: z.string().optional(), record: z.string().optional(), expr: z.string(), labels: z.record(z.string(), z.string()), annotations: z.object({ summary: z.string(), description: z.string() }).optional() }).or(
   z.object({ alert: z.undefined().optional(), record: z.string(), expr: z.string(), labels: z.undefined().optional(), annotations: z.undefined().optional() }),
