@@ -30,6 +30,7 @@ import { osUser } from './os-user.ts';
 import { createRunbookLibrary } from './runbook-library.ts';
 import { createSchedules } from './schedules.ts';
 import { scrapeOf } from './scrape.ts';
+import { createSilenceLifting } from './silence-lifting.ts';
 import { wireSlack } from './slack.ts';
 import { createTargets } from './targets.ts';
 import { VERSION } from './version.ts';
@@ -94,6 +95,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     api: targets.alertmanagers,
     runs: linkRuns(engine, runbooks),
   });
+  const lifting = createSilenceLifting({ engine, journal, systems: targets, killSwitch, clock, log });
   const standings = createStandings();
   const schedules = createSchedules({ config, journal, clock, log, operations: () => operations });
   const audit = createAudit({ journal, log });
@@ -140,6 +142,8 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
       lifecycle.onStop('exporter', () => exporter.stop());
       await engine.start();
       lifecycle.onStop('engine', () => engine.stop());
+      await lifting.start();
+      lifecycle.onStop('silences', () => lifting.stop());
       await incidents.start();
       lifecycle.onStop('incidents', () => incidents.stop());
       await schedules.start();

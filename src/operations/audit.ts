@@ -73,6 +73,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   EffectFailed: 'effect.failed',
   EffectUnknown: 'effect.unknown',
   EffectSettled: 'effect.settled',
+  EffectReleased: 'effect.released',
   Verified: 'change.verified',
   CancelRequested: 'run.cancelled',
   RunEnded: 'run.ended',

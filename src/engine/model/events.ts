@@ -104,7 +104,9 @@ export type RunEvent =
   | { type: 'Verified'; data: { approval: string; outcome: 'passed' | 'failed' | 'unknown'; say: string; target: string; uses: string } }
   | { type: 'UndoOffered'; data: { offer: string; of: string; uses: string; input: JsonObject; title: string } }
   | { type: 'CancelRequested'; data: { by: string; reason: string | null } }
-  | { type: 'RunEnded'; data: { status: 'succeeded' | 'failed' | 'cancelled'; because: string } };
+  | { type: 'RunEnded'; data: { status: 'succeeded' | 'failed' | 'cancelled'; because: string } }
+  /** After the end: what this effect held for the time of the run only is let go, or is no longer the bot's to let go. */
+  | { type: 'EffectReleased'; data: { key: string; outcome: 'released' | 'gone' | 'changed' | 'lost'; say: string } };
 
 export type RunEventType = RunEvent['type'];
 export type EventOf<Type extends RunEventType> = Extract<RunEvent, { type: Type }>['data'];

@@ -186,6 +186,7 @@ const CHANGES: Changes = {
       failure: undefined,
       evidence: undefined,
       settledBy: undefined,
+      released: undefined,
     });
   },
   EffectSucceeded: (s, d, at) => {
@@ -250,6 +251,9 @@ const CHANGES: Changes = {
   },
   RunEnded: (s, d, at) => {
     s.ended = { status: d.status, because: d.because, at };
+  },
+  EffectReleased: (s, d) => {
+    effectOf(s, d.key).released = d.outcome;
   },
 };
 

@@ -2,7 +2,7 @@
 import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { ItemEnd, Tier } from '#step-kit/index.ts';
-import type { AlertFacts, ArtifactRecord, FindingRecord, Needs, PlanRecord, RunTrigger, WaveCount } from './events.ts';
+import type { AlertFacts, ArtifactRecord, EventOf, FindingRecord, Needs, PlanRecord, RunTrigger, WaveCount } from './events.ts';
 import type { ApprovalStatus, OfferStatus, StepStatus } from './views.ts';
 
 export interface RunState {
@@ -113,6 +113,8 @@ export interface EffectState {
   failure: Failure | undefined;
   evidence: string | undefined;
   settledBy: string | undefined;
+  /** Set once what it held for the time of the run has been let go, or need not be. */
+  released: EventOf<'EffectReleased'>['outcome'] | undefined;
 }
 
 export function approvalOf(run: RunState, id: string): ApprovalState {

@@ -57,4 +57,5 @@ const SAY: Say = {
   UndoOffered: (d) => `It did not do its job; undo is offered: ${d.title}.`,
   CancelRequested: (d) => `Cancelled by ${d.by}${d.reason === null ? '' : `: ${d.reason}`}.`,
   RunEnded: (d) => `Run ${d.status}: ${d.because}.`,
+  EffectReleased: (d) => d.say,
 };

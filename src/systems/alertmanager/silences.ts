@@ -7,6 +7,17 @@ import type { Matcher, SilenceData } from './schema.ts';
 export const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 /** How the bot's silences begin in `createdBy`. */
 export const CREATOR = 'cordum-runbook-bot';
+/** A silence of the bot lasts at most this long, whatever becomes of the bot. */
+export const LONGEST_MS = 4 * 3_600_000;
+
+/** At the end of the comment of a silence: by it the effect that made it is found again, also when its answer was lost. */
+export function markOf(idempotencyKey: string): string {
+  return `[${idempotencyKey}]`;
+}
+
+export function isMarked({ createdBy, comment }: SilenceData, idempotencyKey: string): boolean {
+  return createdBy.startsWith(CREATOR) && comment.endsWith(markOf(idempotencyKey));
+}
 
 export function equalities(alertname: string, labels: readonly { readonly name: string; readonly value: string }[]): Matcher[] {
   const all = [{ name: 'alertname', value: alertname }, ...labels];

@@ -10,6 +10,7 @@ import { silenceCreate } from '#systems/alertmanager/steps/silence-create.ts';
 import { silenceExpire } from '#systems/alertmanager/steps/silence-expire.ts';
 import { silencesList } from '#systems/alertmanager/steps/silences-list.ts';
 import { statusGet } from '#systems/alertmanager/steps/status-get.ts';
+import { equalities } from '#systems/alertmanager/silences.ts';
 import { startAlertmanager, type Alertmanager } from '../../kit/servers/alertmanager.ts';
 import { waitFor } from '../../kit/servers/process.ts';
 import { contextOn, read, tryRead } from '../../kit/step-context.ts';
@@ -29,7 +30,7 @@ beforeEach(async () => {
   await waitFor(async () => ((await read(alertsList, {}, client))['total'] === 3 ? true : undefined), { until: 'the alerts are there' });
 });
 
-const SCOPE = { alertname: 'Depth', labels: [{ name: 'pool', value: 'a' }], duration: '30m', reason: 'restart' };
+const SCOPE = { alertnames: ['Depth'], labels: [{ name: 'pool', value: 'a' }], duration: '30m', reason: 'restart' };
 
 /** Plans and applies a write as the engine does, and gives what was applied. */
 async function apply(step: WriteStep, input: object): Promise<AppliedItem[]> {
@@ -58,8 +59,11 @@ describe('a real Alertmanager', () => {
     await waitFor(async () => ((await read(alertsList, {}, client))['silenced'] === 1 ? true : undefined), { until: 'the alert is silenced' });
     expect(await read(silencesList, { ours: true }, client)).toMatchObject({ total: 1, items: [{ active: true, ours: true, hidesMuch: false, text: '{alertname="Depth", pool="a"}', comment: expect.stringContaining('Run run-1: restart'), createdBy: 'cordum-runbook-bot (alice)' }] });
     expect(await silenceCreate.verify(applied, silenceCreate.input.parse(SCOPE), contextOn(client))).toMatchObject({ ok: true, value: { ends: { [applied[0]?.item.key ?? '']: 'done' } } });
-    // Once is enough: the same silence is not made twice.
+    // Another run has its own: this one may be lifted long before. A person's silence is enough.
+    expect(await silenceCreate.plan(silenceCreate.input.parse(SCOPE), contextOn(client))).toMatchObject({ ok: true, value: { items: [{ current: { silencedUntil: '' } }] } });
+    const theirs = await client.createSilence({ matchers: equalities('Depth', SCOPE.labels), startsAt: new Date().toISOString(), endsAt: new Date(Date.now() + 3_600_000).toISOString(), createdBy: 'mia', comment: 'mine' }, {});
     expect(await apply(silenceCreate, SCOPE)).toEqual([]);
+    await client.expireSilence(theirs.ok ? theirs.value.id : '', {});
     const undo = silenceCreate.undo?.(applied, silenceCreate.input.parse(SCOPE));
     expect(undo).toMatchObject({ uses: 'alertmanager.silence.expire' });
     const lifted = await apply(silenceExpire, undo?.with ?? {});
@@ -90,7 +94,7 @@ describe('a real Alertmanager', () => {
   });
 
   it('is never silenced for everything, for too long, or for what does not fire', async () => {
-    for (const bad of [{ labels: [] }, { alertname: '' }, { labels: [{ name: 'pool', value: '' }] }, { labels: [{ name: 'alertname', value: 'x' }] }, { duration: '4h1s' }, { duration: '0s' }, { duration: 'for ever' }, { labels: [{ name: 'pool', value: 'a' }, { name: 'pool', value: 'b' }] }]) {
+    for (const bad of [{ labels: [] }, { alertnames: [] }, { alertnames: [''] }, { labels: [{ name: 'pool', value: '' }] }, { labels: [{ name: 'alertname', value: 'x' }] }, { duration: '4h1s' }, { duration: '0s' }, { duration: 'for ever' }, { labels: [{ name: 'pool', value: 'a' }, { name: 'pool', value: 'b' }] }]) {
       expect(silenceCreate.input.safeParse({ ...SCOPE, ...bad }).success, JSON.stringify(bad)).toBe(false);
     }
     for (const labels of [[{ name: 'pool', value: '.*' }], [{ name: 'pool', value: 'a"} or {alertname="Other' }]]) {
