@@ -83,8 +83,10 @@ export async function readInventory(directory: string, wanted: (names: readonly 
 
 async function manifestOf(path: string): Promise<BackupSet['manifest']> {
   try {
-    const { size } = await stat(path);
-    if (size > MANIFEST_MAX_BYTES) return { unreadable: `it is ${size} bytes long` };
+    const found = await stat(path);
+    // A pipe would be waited for without end.
+    if (!found.isFile()) return { unreadable: 'it is no plain file' };
+    if (found.size > MANIFEST_MAX_BYTES) return { unreadable: `it is ${found.size} bytes long` };
     const read = readManifest(await readFile(path, 'utf8'));
     return read.ok ? read.manifest : { unreadable: read.because };
   } catch (error) {

@@ -9,7 +9,6 @@ import { open } from 'node:fs/promises';
 const HEAD_BYTES = 64 * 1024;
 const EOF_OPCODE = 0xff;
 const AUX_OPCODE = 0xfa;
-const SELECT_OPCODE = 0xfe;
 const RESIZE_OPCODE = 0xfb;
 const CHECKSUM_BYTES = 8;
 /** Since this version an RDB ends with a checksum. */
@@ -24,8 +23,6 @@ export interface RdbHead {
   readonly createdMs?: number;
   /** The RDB is the base of an append-only file, which holds what came after. */
   readonly aofBase: boolean;
-  /** Records of its first database, as Redis counted them when it began to write; undefined when it does not say. */
-  readonly firstDatabase?: { readonly id: number; readonly keys: number; readonly volatile: number };
   readonly bytes: number;
 }
 
@@ -48,18 +45,19 @@ export async function lookAtRdb(path: string): Promise<RdbLook> {
     if (tail.subarray(1).every((byte) => byte === 0)) return { ok: false, because: 'it carries no checksum (rdbchecksum no): nothing proves that it is whole' };
     if (tail[0] !== EOF_OPCODE) return { ok: false, because: 'it does not end like an RDB file: something is missing, or something follows' };
     const read = readHead(head, rdbVersion, size);
-    const least = leastVersionOf(read.redisVersion);
-    if (rdbVersion < least) return { ok: false, because: `it says that it is of RDB version ${rdbVersion}, but Redis ${read.redisVersion}, which wrote it, writes version ${least}: it was changed` };
+    const written = versionOf(read.redisVersion);
+    if (written !== undefined && rdbVersion !== written) return { ok: false, because: `it says that it is of RDB version ${rdbVersion}, but Redis ${read.redisVersion}, which wrote it, writes version ${written}: it was changed` };
+    if (written !== undefined && read.createdMs === undefined) return { ok: false, because: `Redis ${read.redisVersion}, which wrote it, says when it did, and it does not: it was changed` };
     return { ok: true, head: read };
   } finally {
     await file.close();
   }
 }
 
-/** What a Redis writes (`RDB_VERSION` in its `rdb.h`); 0 for servers that are not known. Others than Redis say other things. */
-function leastVersionOf(redisVersion: string): number {
+/** What a Redis writes (`RDB_VERSION` in its `rdb.h`); undefined for servers that are not known. Others than Redis say other things. */
+function versionOf(redisVersion: string): number | undefined {
   const [, major, minor] = /^([4-7])\.(\d{1,2})\./.exec(redisVersion) ?? [];
-  if (major === undefined || minor === undefined) return 0;
+  if (major === undefined || minor === undefined) return undefined;
   if (major === '7') return Number(minor) >= 4 ? 12 : Number(minor) >= 2 ? 11 : 10;
   return major === '4' ? 8 : 9;
 }
@@ -81,22 +79,36 @@ function readHead(head: Buffer, rdbVersion: number, bytes: number): RdbHead {
     ...(Number.isSafeInteger(seconds) && seconds > 0 ? { createdMs: seconds * 1_000 } : {}),
     aofBase: fields.get('aof-base') === '1',
     bytes,
-    ...withSize(readSize(head, at)),
   };
 }
 
-function withSize(firstDatabase: RdbHead['firstDatabase']): { readonly firstDatabase?: NonNullable<RdbHead['firstDatabase']> } {
-  return firstDatabase === undefined ? {} : { firstDatabase };
+export interface DatabaseSize {
+  readonly keys: number;
+  readonly volatile: number;
 }
 
-/** `SELECTDB n`, `RESIZEDB keys volatile`: written since Redis 3.2. Functions may stand before; then it is not read. */
-function readSize(head: Buffer, from: number): RdbHead['firstDatabase'] {
-  if (head[from] !== SELECT_OPCODE) return undefined;
-  const id = readLength(head, from + 1);
-  if (id === undefined || head[id.next] !== RESIZE_OPCODE) return undefined;
-  const keys = readLength(head, id.next + 1);
-  const volatile = keys === undefined ? undefined : readLength(head, keys.next);
-  return keys === undefined || volatile === undefined ? undefined : { id: id.value, keys: keys.value, volatile: volatile.value };
+/** Longer than the mark and two lengths. */
+const SIZE_BYTES = 32;
+
+/**
+ * `RESIZEDB keys volatile`, which Redis writes since 3.2 behind the number of each database: what it counted when it began to write.
+ * `places` are behind the numbers, as `redis-check-rdb` tells them. Undefined where it does not stand there.
+ */
+export async function readSizes(path: string, places: readonly number[]): Promise<readonly (DatabaseSize | undefined)[]> {
+  const file = await open(path, 'r');
+  try {
+    const sizes: (DatabaseSize | undefined)[] = [];
+    for (const place of places) {
+      const bytes = Buffer.alloc(SIZE_BYTES);
+      await file.read(bytes, 0, SIZE_BYTES, place);
+      const keys = bytes[0] === RESIZE_OPCODE ? readLength(bytes, 1) : undefined;
+      const volatile = keys === undefined ? undefined : readLength(bytes, keys.next);
+      sizes.push(keys === undefined || volatile === undefined ? undefined : { keys: keys.value, volatile: volatile.value });
+    }
+    return sizes;
+  } finally {
+    await file.close();
+  }
 }
 
 /** A length as RDB writes it: in six bits, in fourteen, in four bytes or in eight. */

@@ -43,7 +43,7 @@ interface Looked extends StreamBackup {
 export async function drillNats(drill: NatsDrill, ctx: DrillContext): Promise<StoreDrill> {
   const { set, live } = drill;
   const manifest = typeof set.manifest === 'object' && 'version' in set.manifest ? set.manifest : undefined;
-  const checks: Check[] = [...checkManifest('nats', set)];
+  const checks: Check[] = [...checkManifest('nats', set, ctx.clock.now())];
   const claims: readonly Claim[] = [{ of: 'name', atMs: set.namedMs }, ...(manifest === undefined ? [] : [{ of: 'manifest' as const, atMs: Date.parse(manifest.takenAt) }]), ...set.files.map(({ modifiedMs }) => ({ of: 'mtime' as const, atMs: modifiedMs }))];
   let copies: readonly Fetched[] = [];
   const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: Math.min(...claims.map(({ atMs }) => atMs)), newestMs: undefined, servers: [], files: copies.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })), ...more });

@@ -25,7 +25,7 @@ export interface RedisDrill {
 export async function drillRedis(drill: RedisDrill, ctx: DrillContext): Promise<StoreDrill> {
   const { set, live } = drill;
   const manifest = typeof set.manifest === 'object' && 'version' in set.manifest ? set.manifest : undefined;
-  const checks: Check[] = [...checkManifest('redis', set)];
+  const checks: Check[] = [...checkManifest('redis', set, ctx.clock.now())];
   let copies: readonly Fetched[] = [];
   const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: set.namedMs, newestMs: undefined, servers: [], files: copies.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })), ...more });
 
@@ -63,7 +63,7 @@ export async function drillRedis(drill: RedisDrill, ctx: DrillContext): Promise<
       checks.push(formed.ok ? passed('redis.cluster.formed', `${nodes.length} shards serve all ${formed.value.slots} slots.`) : failed('redis.cluster.formed', formed.failure.message));
       if (!formed.ok) return end({ ...taken, servers });
     }
-    const verified = await ctx.during('verify', 'looking at what was restored', () => verifyDataset({ connections, manifest, live, canary: drill.canary }, ctx));
+    const verified = await ctx.during('verify', 'looking at what was restored', () => verifyDataset({ connections, manifest, live, canary: drill.canary, files: files.files, expired: loaded.value.reduce((sum, { loaded: one }) => sum + one.expired, 0), takenMs: taken.takenMs }, ctx));
     checks.push(...verified.checks);
     return end({ ...taken, servers, newestMs: verified.newestMs });
   });

@@ -4,9 +4,10 @@
  */
 import type { RedisConnection } from '#backups/redis/connection.ts';
 import { countDataset, OTHER_PREFIX, type PrefixCount } from '#backups/redis/dataset.ts';
-import { addCounts } from '#backups/redis/facts.ts';
+import { addCounts, REQUIRED_KEYS } from '#backups/redis/facts.ts';
 import { readTopology, type Topology } from '#backups/redis/topology.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
+import { readDocument, type Document } from '../documents-live.ts';
 import { withResolved, writeAddress, type LiveAddress, type Resolve } from '../live-address.ts';
 import type { RedisLive } from './facts.ts';
 
@@ -46,10 +47,14 @@ export async function readRedisLive(at: readonly LiveAddress[], parts: RedisLive
   const { topology, others } = first.value;
   const identity = new Set([topology.runId, ...topology.nodeIds]);
   const prefixes = new Map<string, PrefixCount>();
+  const primaries: { slots: readonly string[]; keys: number }[] = [];
+  const documents: Document[] = [];
   for (const primary of topology.primaries) {
-    const counted = await using(primary, async (connection) => ({ runId: await runIdOf(connection), prefixes: await countPrefixes(connection, signal) }));
+    const counted = await using(primary, async (connection) => ({ runId: await runIdOf(connection), prefixes: await countPrefixes(connection, signal), documents: await readDocuments(connection) }));
     if (!counted.ok) return counted;
     identity.add(counted.value.runId);
+    primaries.push({ slots: primary.slots, keys: counted.value.prefixes.reduce((sum, { count }) => sum + count, 0) });
+    documents.push(...counted.value.documents);
     for (const one of counted.value.prefixes) prefixes.set(one.prefix, addCounts(prefixes.get(one.prefix), one));
   }
   // A replica that is down has no run id, and none of its keys are missed: its address and node id are known all the same.
@@ -64,6 +69,9 @@ export async function readRedisLive(at: readonly LiveAddress[], parts: RedisLive
     identity: [...identity].filter((id) => id !== ''),
     addresses: await withResolved([...at, ...topology.primaries, ...others], parts.resolve),
     connections: { opened, closed },
+    mode: topology.mode,
+    primaries,
+    documents,
     keys: counts.reduce((sum, { count }) => sum + count, 0),
     prefixes: counts.toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)),
   });
@@ -101,6 +109,12 @@ function addressOf(text: string): readonly LiveAddress[] {
 
 async function runIdOf(connection: RedisConnection): Promise<string> {
   return /^run_id:(\w+)/m.exec(String(await connection.call('INFO', 'server')))?.[1] ?? '';
+}
+
+/** None where the key is that of another node, or may not be read. */
+async function readDocuments(connection: RedisConnection): Promise<readonly Document[]> {
+  const texts = await Promise.all(REQUIRED_KEYS.map(async (key) => ({ key, text: await connection.call('GET', key).catch(() => undefined) })));
+  return texts.flatMap(({ key, text }) => (typeof text === 'string' ? [readDocument(key, text)] : []));
 }
 
 /** By a script that cannot write; where the user may not run scripts, key by key. */

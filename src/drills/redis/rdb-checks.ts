@@ -1,17 +1,20 @@
 /** The RDB files of a backup without a server: header, checksum, every record parsed. */
 import { basename } from 'node:path';
 import type { Manifest } from '#backups/manifest.ts';
-import { checkRdb, type CheckedRdb } from '#backups/redis/check-rdb.ts';
+import { checkRdb } from '#backups/redis/check-rdb.ts';
 import { lookAtRdb, type RdbHead } from '#backups/redis/rdb-file.ts';
 import { failed, passed, skipped, type Check } from '../check.ts';
 import type { DrillContext } from '../context.ts';
 import type { Fetched } from '../fetch.ts';
+import { againstShard, compareCounts, type DatabaseKeys } from './rdb-counts.ts';
 
 export interface CheckedFile {
   readonly path: string;
   readonly head?: RdbHead;
   /** Records in it; undefined when `redis-check-rdb` could not count them. */
   readonly keys?: number;
+  /** As Redis counted them when it began to write; undefined where the file does not say. */
+  readonly databases?: readonly DatabaseKeys[];
 }
 
 export async function checkRdbFiles(files: readonly Fetched[], manifest: Manifest | undefined, ctx: DrillContext): Promise<{ readonly checks: readonly Check[]; readonly files: readonly CheckedFile[] }> {
@@ -25,10 +28,15 @@ export async function checkRdbFiles(files: readonly Fetched[], manifest: Manifes
     if (!look.ok) bad.push(`${basename(file.path)}: ${look.because}`);
     const counted = ctx.redisCheckRdb === undefined || !look.ok ? undefined : await checkRdb(ctx.redisCheckRdb, file.copy, ctx.signal);
     if (counted?.ok === false) wrong.push(`${basename(file.path)}: ${counted.because}`);
-    if (look.ok && counted?.ok === true) counts.push(...contradictions(basename(file.path), look.head, counted));
+    if (!look.ok || counted?.ok !== true) {
+      checked.push({ path: file.path, ...(look.ok ? { head: look.head } : {}) });
+      continue;
+    }
+    const one = { name: basename(file.path), path: file.copy, head: look.head, counted };
+    const { wrong: contradictions, databases } = await compareCounts(one);
     const noted = manifest?.redis?.shards.find((shard) => shard.file === file.path);
-    if (counted?.ok === true && noted !== undefined && noted.keys !== counted.keys) counts.push(`${basename(file.path)} holds ${counted.keys} keys, it held ${noted.keys}`);
-    checked.push({ path: file.path, ...(look.ok ? { head: look.head } : {}), ...(counted?.ok === true ? { keys: counted.keys } : {}) });
+    counts.push(...contradictions, ...(manifest === undefined || noted === undefined ? [] : againstShard(one, noted, manifest.source)));
+    checked.push({ path: file.path, head: look.head, keys: counted.keys, ...(databases === undefined ? {} : { databases }) });
   }
   checks.push(bad.length > 0 ? failed('redis.rdb.header', bad.join('; ')) : passed('redis.rdb.header', `RDB version ${[...new Set(checked.map(({ head }) => head?.rdbVersion))].join(', ')}, each with a checksum.`));
   if (ctx.redisCheckRdb === undefined) checks.push(skipped('redis.rdb.records', 'There is no redis-check-rdb on PATH (Debian: redis-tools); the server that loads the files compares the checksum as well.'));
@@ -38,16 +46,6 @@ export async function checkRdbFiles(files: readonly Fetched[], manifest: Manifes
   checks.push(...takenTogether(checked));
   if (counts.length > 0) checks.push(failed('redis.rdb.count', `${counts.join('; ')}.`));
   return { checks, files: checked };
-}
-
-/** What Redis wrote at the head of the file against what stands in it: both are of one moment. */
-function contradictions(name: string, { firstDatabase, bytes }: RdbHead, counted: CheckedRdb): readonly string[] {
-  const wrong: string[] = [];
-  if (counted.endsAt !== bytes) wrong.push(`${name} goes on for ${bytes - counted.endsAt} bytes behind its end`);
-  const said = firstDatabase;
-  const only = counted.databases.length === 1 && counted.databases[0] === said?.id;
-  if (said !== undefined && only && (said.keys !== counted.keys || said.volatile !== counted.volatile)) wrong.push(`${name} says that it holds ${said.keys} keys, ${said.volatile} with a time to live; it holds ${counted.keys} and ${counted.volatile}`);
-  return wrong;
 }
 
 /** Shards are copied one after the other; one of another hour is one of another backup. */

@@ -8,7 +8,10 @@ import { slotOf, suspiciousGap } from '#backups/redis/slots.ts';
 import { isoTime } from '#kernel/clock.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
 import type { DrillContext } from '../context.ts';
+import { checkDocuments, readDocument } from '../documents-live.ts';
+import { checkPrimaries, checkSource } from './against-live.ts';
 import type { Canary, RedisLive } from './facts.ts';
+import type { CheckedFile } from './rdb-checks.ts';
 
 /** Keys whose slots are looked at. */
 const SLOT_SAMPLE = 400;
@@ -23,17 +26,22 @@ export interface Restored {
   readonly manifest: Manifest | undefined;
   readonly live: RedisLive | undefined;
   readonly canary: Canary | undefined;
+  readonly files: readonly CheckedFile[];
+  /** Records that were left out when the files were loaded, since their time was over. */
+  readonly expired: number;
+  /** When the backup was taken. */
+  readonly takenMs: number;
 }
 
 export async function verifyDataset(restored: Restored, ctx: DrillContext): Promise<{ readonly checks: readonly Check[]; readonly newestMs: number | undefined }> {
-  const { connections, manifest, live } = restored;
+  const { connections, manifest, live, files, expired } = restored;
   const prefixes = new Map<string, PrefixCount>();
   const records: RecordsLook[] = [];
   const alone = connections.length === 1;
   const sampled: string[] = [];
   for (const connection of connections) {
-    const counted = await countDataset(connection, { seed: 'slots', choose: alone ? SLOT_SAMPLE : 0, signal: ctx.signal });
-    if (alone) sampled.push(...counted.chosen);
+    const counted = await countDataset(connection, { seed: 'slots', choose: SLOT_SAMPLE, signal: ctx.signal });
+    sampled.push(...counted.chosen);
     for (const one of counted.prefixes) prefixes.set(one.prefix, addCounts(prefixes.get(one.prefix), one));
     records.push(await lookAtRecords(connection, new Set(counted.prefixes.map(({ prefix }) => prefix)), ctx.signal));
   }
@@ -41,9 +49,13 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
   return {
     checks: [
       ...(alone ? checkSlots(sampled) : []),
-      againstManifest(prefixes, manifest, alone),
+      await checkDatabases(connections, files),
+      checkSource(manifest, live),
+      checkPrimaries(sampled, files.length, live),
+      againstManifest(prefixes, manifest, { alone, over: expired + (await expiredSince(connections)) }),
       againstLive(prefixes, { live, alone, tolerance: ctx.limits.tolerance }),
       await checkRequired(restored),
+      checkDocuments('redis', await documentsOf(connections), live?.documents, restored.takenMs),
       await checkSample(restored, ctx.clock.now()),
       checkRecords(records.flatMap(({ unreadable }) => unreadable), records, manifest),
       ...(await checkCanary(restored)),
@@ -80,7 +92,7 @@ function comparable(before: ReadonlyMap<string, PrefixCount>, now: ReadonlyMap<s
 }
 
 /** Keys that stay must be as many as they were; those with a time to live may have become fewer. */
-function againstManifest(now: ReadonlyMap<string, PrefixCount>, manifest: Manifest | undefined, alone: boolean): Check {
+function againstManifest(now: ReadonlyMap<string, PrefixCount>, manifest: Manifest | undefined, { alone, over }: { readonly alone: boolean; readonly over: number }): Check {
   const name = 'redis.keys.manifest';
   if (manifest?.redis === undefined) return skipped(name, 'There is no manifest to compare with.');
   const wrong: string[] = [];
@@ -89,6 +101,9 @@ function againstManifest(now: ReadonlyMap<string, PrefixCount>, manifest: Manife
     if (is.count - is.volatile !== was.count - was.volatile) wrong.push(`${prefix}: ${is.count - is.volatile} keys that stay, there were ${was.count - was.volatile}`);
     else if (is.volatile > was.volatile) wrong.push(`${prefix}: ${is.volatile} keys with a time to live, there were ${was.volatile}`);
   }
+  const volatile = (counts: Iterable<PrefixCount>): number => [...counts].reduce((sum, one) => sum + one.volatile, 0);
+  const gone = volatile(noted.values()) - volatile(now.values());
+  if (gone > over) wrong.push(`${gone} keys with a time to live are gone, and the time of ${over} is over`);
   return wrong.length > 0 ? failed(name, `${someOf(wrong)}.`) : passed(name, `Keys of ${noted.size} prefixes, as many as were backed up.`);
 }
 
@@ -109,11 +124,12 @@ function againstLive(now: ReadonlyMap<string, PrefixCount>, { live, alone, toler
 async function checkRequired({ connections, manifest }: Restored): Promise<Check> {
   const missing: string[] = [];
   const changed: string[] = [];
-  for (const key of REQUIRED_KEYS) {
+  const noted = manifest?.redis?.required;
+  for (const key of new Set([...REQUIRED_KEYS, ...(noted ?? []).map((one) => one.key)])) {
     const is = await digestOf(connections, key);
-    const was = manifest?.redis?.required.find((one) => one.key === key);
+    const was = noted?.find((one) => one.key === key);
     if (is === undefined) missing.push(key);
-    else if (was !== undefined && was.sha256 !== is.sha256) changed.push(key);
+    else if (noted !== undefined && was?.sha256 !== is.sha256) changed.push(key);
   }
   if (changed.length > 0) return failed('redis.keys.required', `Not as backed up: ${changed.join(', ')}.`);
   return missing.length > 0 ? failed('redis.keys.required', `Missing: ${missing.join(', ')}.`) : passed('redis.keys.required', `${REQUIRED_KEYS.join(' and ')} are there.`);
@@ -130,7 +146,7 @@ async function checkSample({ connections, manifest }: Restored, nowMs: number): 
     const expiresMs = noted.expiresAt === null ? null : Date.parse(noted.expiresAt);
     const is = await digestOf(connections, noted.key);
     // It may end while we look.
-    if (expiresMs !== null && expiresMs <= nowMs + EXPIRY_WITHIN_MS) over += 1;
+    if (expiresMs !== null && expiresMs <= nowMs + EXPIRY_WITHIN_MS && (is === undefined || is.expiresAtMs !== null)) over += 1;
     else if (is === undefined) wrong.push(`${noted.key} is missing`);
     else if (is.type !== noted.type) wrong.push(`${noted.key} is a ${is.type}, it was a ${noted.type}`);
     else if (is.sha256 !== noted.sha256) wrong.push(`${noted.key} has another value`);
@@ -164,6 +180,35 @@ async function checkCanary({ connections, canary }: Restored): Promise<readonly 
   const after = await valueOf(connections, canary.after.key);
   checks.push(after === undefined ? passed('redis.canary.later', `${canary.after.key}, written after the backup, is not there.`) : failed('redis.canary.later', `${canary.after.key}, written after the backup, is there: this is not that backup.`));
   return checks;
+}
+
+/** Redis counted the keys of each database when it began to write. None can hold more now; those whose time is over may be gone. */
+async function checkDatabases(connections: readonly RedisConnection[], files: readonly CheckedFile[]): Promise<Check> {
+  const name = 'redis.keys.databases';
+  const wrong: string[] = [];
+  let counted = 0;
+  for (const [i, connection] of connections.entries()) {
+    const said = files[i]?.databases;
+    if (said === undefined) continue;
+    counted += said.length;
+    for (const [, id, keys] of String(await connection.call('INFO', 'keyspace')).matchAll(/^db(\d+):keys=(\d+)/gm)) {
+      const was = said.find((one) => one.id === Number(id))?.keys ?? 0;
+      if (Number(keys) > was) wrong.push(`database ${id} holds ${keys} keys, it held ${was}`);
+    }
+  }
+  if (wrong.length > 0) return failed(name, `${someOf(wrong)}.`);
+  return counted === 0 ? skipped(name, 'The files do not say how many keys their databases held.') : passed(name, `${counted} database(s), none with more keys than Redis counted when it wrote them.`);
+}
+
+/** While we looked: by the servers of the sandbox themselves. */
+async function expiredSince(connections: readonly RedisConnection[]): Promise<number> {
+  const stats = await Promise.all(connections.map((connection) => connection.call('INFO', 'stats')));
+  return stats.reduce((sum: number, text) => sum + Number(/^expired_keys:(\d+)/m.exec(String(text))?.[1] ?? 0), 0);
+}
+
+async function documentsOf(connections: readonly RedisConnection[]) {
+  const texts = await Promise.all(REQUIRED_KEYS.map(async (key) => ({ key, text: await valueOf(connections, key) })));
+  return texts.flatMap(({ key, text }) => (text === undefined ? [] : [readDocument(key, text)]));
 }
 
 /** A key stands in one shard; the others refuse it (MOVED) or do not have it. */

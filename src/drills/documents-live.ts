@@ -1,0 +1,53 @@
+/**
+ * Documents of Cordum's configuration in a backup against those that live. They carry a revision and the time of their last change
+ * (cordum.md §6.6), which tell one that was changed since from one that is not what was backed up.
+ */
+import { createHash } from 'node:crypto';
+import { isoTime } from '#kernel/clock.ts';
+import { failed, passed, skipped, someOf, warning, type Check } from './check.ts';
+
+/** The clock of Cordum and that of whoever takes backups. */
+const CLOCKS_APART_MS = 5 * 60_000;
+
+export interface Document {
+  readonly key: string;
+  readonly sha256: string;
+  readonly revision: number | null;
+  readonly updatedMs: number | null;
+}
+
+export function readDocument(key: string, text: string): Document {
+  return { key, sha256: createHash('sha256').update(text).digest('hex'), ...claimsOf(text) };
+}
+
+function claimsOf(text: string): Pick<Document, 'revision' | 'updatedMs'> {
+  try {
+    const raw: unknown = JSON.parse(text);
+    const field = (name: string): unknown => (typeof raw === 'object' && raw !== null ? (raw as Readonly<Record<string, unknown>>)[name] : undefined);
+    const revision = field('revision');
+    const updatedMs = Date.parse(String(field('updated_at')));
+    return { revision: Number.isSafeInteger(revision) ? Number(revision) : null, updatedMs: Number.isNaN(updatedMs) ? null : updatedMs };
+  } catch {
+    return { revision: null, updatedMs: null };
+  }
+}
+
+/** `takenMs`: when the backup was taken. */
+export function checkDocuments(store: string, restored: readonly Document[], live: readonly Document[] | undefined, takenMs: number): Check {
+  const name = `${store}.documents.live`;
+  if (live === undefined) return skipped(name, 'No live system was given to compare with.');
+  const wrong: string[] = [];
+  const moved: string[] = [];
+  let same = 0;
+  for (const is of restored) {
+    const lives = live.find(({ key }) => key === is.key);
+    if (lives === undefined) moved.push(`${is.key} does not live any more`);
+    else if (lives.sha256 === is.sha256) same += 1;
+    else if (is.revision !== null && lives.revision === is.revision) wrong.push(`${is.key} has the revision ${is.revision} of the live one, and another content`);
+    else if (lives.updatedMs !== null && lives.updatedMs < takenMs - CLOCKS_APART_MS) wrong.push(`${is.key} was last changed at ${isoTime(lives.updatedMs)}, before the backup, and is another one there`);
+    else moved.push(`${is.key} was changed since`);
+  }
+  if (wrong.length > 0) return failed(name, `${someOf(wrong)}.`);
+  if (moved.length > 0) return warning(name, `${someOf(moved)}.`);
+  return same === 0 ? skipped(name, 'There is no document to compare.') : passed(name, `${same} document(s) are what lives.`);
+}
