@@ -51,6 +51,7 @@ export function createBenchEngine(journal: Journal, text: string, steps: readonl
     claims: createClaims(),
     ledger: createLedger({ journal, clock }),
     revisions: createRevisions({ journal, runbooks }),
+    ahead: { take: async () => ({ because: null }) },
   });
   return {
     engine,

@@ -12,6 +12,8 @@ import { matchRunbook } from '#language/match.ts';
 import { createFileArtifacts } from '#journal/artifacts.ts';
 import { openSqliteJournal } from '#journal/sqlite.ts';
 import { createAudit } from '#operations/audit.ts';
+import { createAheadDesk } from '#operations/ahead-desk.ts';
+import type { Context } from '#operations/context.ts';
 import { createOperations } from '#operations/create.ts';
 import type { Operations } from '#operations/operations.ts';
 import { alertmanagerRoutes } from '#surfaces/alertmanager/routes.ts';
@@ -21,6 +23,7 @@ import { createHttpServer, type HttpPlugin, type HttpServer } from '#surfaces/ht
 import { createMetrics, type Metrics } from '#telemetry/metrics.ts';
 import { createStandings } from '#drills/standing.ts';
 import { stepsByName } from './catalogue.ts';
+import { createDrillAhead, credentialsOf } from './drill-ahead.ts';
 import { drillViews } from './drill-views.ts';
 import { linkRuns, wireEngine } from './engine.ts';
 import { createExporters, type Exporters } from './exporter.ts';
@@ -82,7 +85,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   const runbooks = createRunbookLibrary({ dir: config.runbooksDir, steps, clock, log });
   for (const diagnostic of await runbooks.load()) log.warn({ ...diagnostic }, 'a runbook has a mistake');
   const policy = (): Config['policy'] => config.policy;
-  const { engine, killSwitch } = wireEngine({ config, journal, artifacts, clock, ids, log, runbooks, steps, targets, policy });
+  const { engine, killSwitch } = wireEngine({ config, journal, artifacts, clock, ids, log, runbooks, steps, targets, policy, ahead: () => ahead });
   const exporter = createExporters({ config, targets, clock, registry: metrics.registry, log, ...(options.exporterPollMs === undefined ? {} : { pollMs: options.exporterPollMs }) });
   const incidents = createIncidents({
     journal,
@@ -101,7 +104,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
   const audit = createAudit({ journal, log });
   lifecycle.onStop('audit', () => audit.flush());
   const slack = wireSlack({ config, journal, clock, log, observe: (method, result) => metrics.observeSlackCall(method, result) });
-  const operations: Operations = counted(metrics, createOperations({
+  const context: Context = {
     engine,
     incidents,
     journal,
@@ -114,12 +117,17 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     policy,
     slackGroups: slack.groupMembers,
     drills: () => drillViews(config.drills, standings, clock),
+    drillAhead: createDrillAhead(config, () => schedules.views()),
+    notices: () => schedules.notices(),
+    credentials: credentialsOf(config.auth),
     schedules: () => schedules.views(),
     audit,
     clock,
     ids,
     log,
-  }));
+  };
+  const ahead = createAheadDesk(context);
+  const operations: Operations = counted(metrics, createOperations(context));
   killSwitch.onSwitch(({ on }) => metrics.observeKillSwitch(on));
   let url = '';
   const console = config.console.enabled ? consoleOf(options, () => url) : undefined;

@@ -3,14 +3,14 @@ import type { DrillConfig } from '#config/config.ts';
 import type { DrillStanding } from '#drills/desk.ts';
 import type { Standings } from '#drills/standing.ts';
 import type { Clock } from '#kernel/clock.ts';
-import type { DrillStoreView, DrillView } from '#operations/operations.ts';
+import type { DrillFacts, DrillStoreView } from '#operations/operations.ts';
 
 /** A quarter, and ten days to do it in. The alert on the metric has the same number. */
 export const OVERDUE_MS = 100 * 24 * 3_600_000;
 
-export async function drillViews(drills: readonly DrillConfig[], standings: Standings, clock: Clock): Promise<readonly DrillView[]> {
+export async function drillViews(drills: readonly DrillConfig[], standings: Standings, clock: Clock): Promise<readonly DrillFacts[]> {
   return Promise.all(
-    drills.map(async (drill): Promise<DrillView> => {
+    drills.map(async (drill): Promise<DrillFacts> => {
       const { name, target, backups, choice } = drill;
       const now = clock.now();
       const stores = (await standings.of(drill)).map((standing) => storeView(standing, now));

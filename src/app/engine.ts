@@ -4,7 +4,7 @@ import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import { redactJson } from '#kernel/redact.ts';
 import { credentialRoles, type Config } from '#config/config.ts';
-import type { Artifacts, Journal } from '#engine/ports.ts';
+import type { AheadDesk, Artifacts, Journal } from '#engine/ports.ts';
 import { createClaims } from '#engine/runtime/claims.ts';
 import { createEngine, type Engine } from '#engine/runtime/engine.ts';
 import { createKillSwitch, type KillSwitch } from '#engine/runtime/kill-switch.ts';
@@ -29,6 +29,8 @@ export interface EngineParts {
   readonly steps: ReadonlyMap<string, AnyStep>;
   readonly targets: Targets;
   policy(): Policy;
+  /** Known once the door is made. */
+  ahead(): AheadDesk;
 }
 
 export function wireEngine(parts: EngineParts): { readonly engine: Engine; readonly killSwitch: KillSwitch } {
@@ -50,6 +52,7 @@ export function wireEngine(parts: EngineParts): { readonly engine: Engine; reado
     claims: createClaims(),
     ledger: createLedger({ journal, clock }),
     revisions: createRevisions({ journal, runbooks }),
+    ahead: { take: (ask) => parts.ahead().take(ask) },
   });
   return { engine, killSwitch };
 }

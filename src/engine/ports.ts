@@ -1,7 +1,7 @@
 /** What the engine needs of the world. Each port belongs to the engine; journals and systems implement it. */
 import type { JsonObject } from '#kernel/json.ts';
 import type { Runbook } from '#language/runbook.ts';
-import type { SystemToken } from '#step-kit/index.ts';
+import type { SystemToken, Tier } from '#step-kit/index.ts';
 
 /** An event as the journal keeps it. */
 export interface Recorded {
@@ -108,6 +108,34 @@ export interface Artifacts {
 export interface Systems {
   /** Undefined when the target has no such system configured. */
   client<Client>(target: string, system: SystemToken<Client>): Client | undefined;
+}
+
+export interface AheadAsk {
+  readonly runId: string;
+  readonly approval: string;
+  readonly target: string;
+  /** The step, and what it calls the thing that is planned. */
+  readonly uses: string;
+  readonly subject: string;
+  /** Of the configuration that is planned: `aheadDigest`. */
+  readonly digest: string;
+  readonly tier: Tier;
+  readonly needs: { readonly approvers: number; readonly roles: readonly string[]; readonly excluded: readonly string[] };
+}
+
+export interface AheadDecision {
+  readonly principal: string;
+  readonly via: string;
+  readonly reason: string | null;
+  readonly ahead: { readonly id: string; readonly at: string; readonly from: string; readonly to: string };
+}
+
+/** Either the decisions that were given ahead and are now used up, or why there are none; null: nobody has given any. */
+export type AheadAnswer = { readonly decisions: readonly AheadDecision[] } | { readonly because: string | null };
+
+export interface AheadDesk {
+  /** Uses what was approved ahead. The same approval is answered the same however often it asks, and no other gets it. Rejects when the journal cannot be read or written. */
+  take(ask: AheadAsk): Promise<AheadAnswer>;
 }
 
 /** The runbooks that are loaded now. In-flight runs ask by revision, through `compile`. */

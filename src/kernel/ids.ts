@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import type { Clock } from './clock.ts';
 
 /** Kinds of things that get an id; the kind is the id's prefix, so an id in a log or a URL says what it names. */
-export type IdKind = 'inc' | 'run' | 'apr' | 'aud';
+export type IdKind = 'inc' | 'run' | 'apr' | 'aud' | 'ahd';
 
 export interface Ids {
   /** A new id, such as `run_01jdxk…`: 48 bits of time and 80 of randomness, so ids sort by age and cannot be guessed. */
@@ -11,7 +11,7 @@ export interface Ids {
 
 const RANDOM_POOL_BYTES = 1_000;
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
-const ID = /^(?:inc|run|apr|aud)_[0-9a-hjkmnp-tv-z]{26}$/;
+const ID = /^(?:inc|run|apr|aud|ahd)_[0-9a-hjkmnp-tv-z]{26}$/;
 
 export function createIds(clock: Clock, random: (bytes: number) => Uint8Array = createRandom()): Ids {
   return {

@@ -5,6 +5,8 @@ import type { Change } from './operations.ts';
 
 /** Runs whose incident is remembered, so that a change need not ask the journal. */
 const REMEMBERED_MAX = 10_000;
+/** Streams that notices are made of. */
+const NOTICED: ReadonlySet<string> = new Set(['ahead', 'reminder', 'schedule']);
 
 export function createChanges(ctx: Context): (listener: (change: Change) => void) => () => void {
   const listeners = new Set<(change: Change) => void>();
@@ -29,6 +31,7 @@ export function createChanges(ctx: Context): (listener: (change: Change) => void
       const { kind, id } = subjectOf(stream);
       if (kind === 'incident') tell({ kind, id, incidentId: id, types });
       else if (kind === 'control') tell({ kind, id, incidentId: null, types });
+      else if (NOTICED.has(kind)) tell({ kind: 'notice', id, incidentId: null, types });
       else if (kind === 'run') {
         const started = events.find((event) => event.stream === stream && event.type === 'RunStarted');
         if (started !== undefined) remember(id, typeof started.data['incidentId'] === 'string' ? started.data['incidentId'] : null);

@@ -9,9 +9,11 @@ import { mayClose, mayKill, mayRearm } from '#policy/access.ts';
 import type { Principal } from '#policy/model.ts';
 import { isWrite, type AnyStep } from '#step-kit/index.ts';
 import { heldRoles, permitted, refuse } from './access.ts';
+import { approveDrill, drillApprovals, revokeDrillApproval } from './ahead.ts';
 import { createChanges } from './changes.ts';
 import type { Context } from './context.ts';
 import { decideApproval } from './decide.ts';
+import { drillViews, noticeViews } from './drills.ts';
 import { PAGE_MAX, type Answer, type Operations, type Page, type PageQuery, type RunbookView, type StepReference } from './operations.ts';
 import { reasonText } from './reason.ts';
 import { cancelRun, planOffer, settleEffect, startRun } from './runs.ts';
@@ -56,7 +58,11 @@ export function createOperations(ctx: Context): Operations {
     artifact: (id) => ctx.artifacts.read(id),
     runbooks: () => runbookViews(ctx),
     steps: () => [...ctx.steps.values()].map(stepReference),
-    drills: () => ctx.drills(),
+    approveDrill: (principal, drill, request) => approveDrill(ctx, principal, drill, request),
+    revokeDrillApproval: (principal, drill, id, reason) => revokeDrillApproval(ctx, principal, drill, id, reason),
+    drillApprovals: (drill) => drillApprovals(ctx, drill),
+    drills: () => drillViews(ctx),
+    notices: () => noticeViews(ctx),
     schedules: () => ctx.schedules(),
     audit: (query) => ctx.audit.page(query),
     killSwitch: () => ctx.killSwitch.state(),

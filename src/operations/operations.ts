@@ -4,6 +4,7 @@
  */
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { ApprovalStatus, ApprovalView, IncidentView, OfferView, RunStatus, RunSummary, RunView, TimelineEntry } from '#engine/model/views.ts';
+import type { AheadStatus } from '#engine/model/ahead.ts';
 import type { DenyRule, Principal } from '#policy/model.ts';
 
 /** Why an operation was not carried out. `code` is stable; surfaces map it to a status, a sentence or an exit code. */
@@ -105,7 +106,68 @@ export interface StepReference {
 }
 
 /** A configured restore drill, with what its evidence says. */
-export interface DrillView {
+export interface DrillView extends DrillFacts {
+  /** When its schedules next start it, with jitter and blackouts; null: none does. */
+  readonly nextAt: string | null;
+  /** Given ahead, and neither used nor over. */
+  readonly approvals: readonly DrillApprovalView[];
+}
+
+/** One person's approval of a drill, for a window. */
+export interface DrillApprovalView {
+  readonly id: string;
+  readonly drill: string;
+  readonly target: string;
+  /** `waiting`: its window has not begun; `open`: a run that plans now uses it. */
+  readonly status: AheadStatus;
+  readonly by: string;
+  readonly via: string;
+  readonly reason: string | null;
+  readonly at: string;
+  readonly from: string;
+  readonly to: string;
+  /** Of the configuration that was approved. */
+  readonly digest: string;
+  /** The run that has used it. */
+  readonly runId: string | null;
+  readonly revokedBy: string | null;
+  readonly revokedReason: string | null;
+}
+
+export interface ApproveAhead {
+  /** RFC 3339 with a zone. Default of both: the next slot of the schedule, an hour before and after it. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly reason?: string;
+  /** The same request again adds nothing. */
+  readonly idempotencyKey?: string;
+}
+
+/** What a schedule has to tell: that it will be due, or that nothing was started. */
+export interface NoticeFacts {
+  /** `ntc_…`, made of schedule, slot and kind. */
+  readonly id: string;
+  readonly kind: 'week' | 'day' | 'missed';
+  readonly schedule: string;
+  readonly drill: string | null;
+  readonly runbook: string;
+  /** When it is due, or was. */
+  readonly dueAt: string;
+  readonly at: string;
+  /** Missed: why nothing was started. */
+  readonly because: string | null;
+  /** Worth telling still. */
+  readonly live: boolean;
+}
+
+export interface NoticeView extends NoticeFacts {
+  readonly drillView: DrillView | null;
+  /** Approvals that hold at `dueAt`. */
+  readonly approvals: readonly DrillApprovalView[];
+}
+
+/** What configuration and evidence say of a drill. */
+export interface DrillFacts {
   readonly name: string;
   /** Whose live systems it compares with; null: with none. */
   readonly target: string | null;
@@ -181,7 +243,7 @@ export interface NotificationReceipt {
 
 /** What has changed, told after the commit. It names the subject; its view is read through the operations. */
 export interface Change {
-  readonly kind: 'run' | 'incident' | 'control';
+  readonly kind: 'run' | 'incident' | 'control' | 'notice';
   readonly id: string;
   readonly incidentId: string | null;
   readonly types: readonly string[];
@@ -199,6 +261,9 @@ export interface Operations {
   decide(principal: Principal, approvalId: string, decision: Decide): Promise<Answer<ApprovalView>>;
   settleEffect(principal: Principal, runId: string, effectKey: string, outcome: 'applied' | 'notApplied', reason: string): Promise<Answer<RunView>>;
   closeIncident(principal: Principal, incidentId: string, reason: string): Promise<Answer<IncidentView>>;
+  /** Approves the next run of a drill within a window, whose plan is then taken as approved: once, and only while everything still holds. */
+  approveDrill(principal: Principal, drill: string, request: ApproveAhead): Promise<Answer<DrillApprovalView>>;
+  revokeDrillApproval(principal: Principal, drill: string, id: string, reason?: string): Promise<Answer<DrillApprovalView>>;
   setKillSwitch(principal: Principal, on: boolean, reason: string): Promise<Answer<KillSwitchView>>;
 
   incidents(query: PageQuery & { readonly status?: 'open' | 'closed' }): Promise<Page<IncidentView>>;
@@ -215,6 +280,10 @@ export interface Operations {
   steps(): readonly StepReference[];
   /** The configured restore drills, as their evidence is now. */
   drills(): Promise<readonly DrillView[]>;
+  /** All that were given ahead, newest first; undefined: there is no such drill. */
+  drillApprovals(drill: string): Promise<readonly DrillApprovalView[] | undefined>;
+  /** Reminders of drills that will be due, and what schedules have missed lately. */
+  notices(): Promise<readonly NoticeView[]>;
   schedules(): Promise<readonly ScheduleView[]>;
   audit(query: { readonly after?: number; readonly limit?: number }): Promise<{ readonly items: readonly AuditEntry[]; readonly next: number | null }>;
   killSwitch(): KillSwitchView;

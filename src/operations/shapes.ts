@@ -5,12 +5,13 @@
 import { z } from 'zod';
 import type { ApprovalView, EffectView, IncidentView, OfferView, PlanView, RunSummary, RunView, StepView, TimelineEntry } from '#engine/model/views.ts';
 import { APPROVAL_STATUSES, EFFECT_STATUSES, OFFER_STATUSES, RUN_STATUSES, STEP_STATUSES } from '#engine/model/views.ts';
+import { AHEAD_STATUSES } from '#engine/model/ahead.ts';
 import { TRIGGER_KINDS } from '#engine/model/events.ts';
 import { TIERS } from '#step-kit/index.ts';
 import { FAILURE_REASONS } from '#kernel/failure.ts';
 import type { Failure } from '#kernel/failure.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
-import type { AuditEntry, DrillView, KillSwitchView, RunbookView, ScheduleView, StepReference } from './operations.ts';
+import type { AuditEntry, DrillApprovalView, DrillView, KillSwitchView, RunbookView, ScheduleView, StepReference } from './operations.ts';
 
 const JsonValue: z.ZodType<Json> = z.unknown().transform((value) => value as Json).meta({ id: 'Json', description: 'Any JSON value.' });
 const JsonRecord: z.ZodType<JsonObject> = z.record(z.string(), JsonValue);
@@ -122,6 +123,8 @@ export const RunShape: z.ZodType<RunView> = z
   })
   .meta({ id: 'Run' });
 
+const AheadShape = z.object({ id: z.string(), at: Time, from: Time, to: Time }).meta({ description: 'It was given before there was a plan, for this window.' });
+
 export const ApprovalShape: z.ZodType<ApprovalView> = z
   .object({
     id: z.string(),
@@ -137,7 +140,7 @@ export const ApprovalShape: z.ZodType<ApprovalView> = z
     needs: z.object({ approvers: z.number(), roles: z.array(z.string()), excluded: z.array(z.string()) }),
     requester: z.string(),
     moved: z.array(z.string()),
-    decisions: z.array(z.object({ principal: z.string(), decision: z.enum(['approve', 'deny']), reason: z.string().nullable(), via: z.string(), at: Time })),
+    decisions: z.array(z.object({ principal: z.string(), decision: z.enum(['approve', 'deny']), reason: z.string().nullable(), via: z.string(), at: Time, ahead: AheadShape.exactOptional() })),
     confirm: z.string().nullable(),
     requestedAt: Time,
     expiresAt: Time,
@@ -197,6 +200,25 @@ export const StepReferenceShape: z.ZodType<StepReference> = z
   .object({ name: z.string(), summary: z.string(), kind: z.enum(['read', 'write']), tier: z.string(), input: JsonRecord, output: JsonRecord })
   .meta({ id: 'StepReference' });
 
+export const DrillApprovalShape: z.ZodType<DrillApprovalView> = z
+  .object({
+    id: z.string(),
+    drill: z.string(),
+    target: z.string(),
+    status: z.enum(AHEAD_STATUSES).meta({ description: '`waiting`: the window has not begun. `open`: a run that plans now uses it. The rest is over.' }),
+    by: z.string(),
+    via: z.string(),
+    reason: z.string().nullable(),
+    at: Time,
+    from: Time,
+    to: Time,
+    digest: z.string().meta({ description: 'Of the configuration that was approved.' }),
+    runId: z.string().nullable(),
+    revokedBy: z.string().nullable(),
+    revokedReason: z.string().nullable(),
+  })
+  .meta({ id: 'DrillApproval' });
+
 export const DrillShape: z.ZodType<DrillView> = z
   .object({
     name: z.string(),
@@ -220,6 +242,8 @@ export const DrillShape: z.ZodType<DrillView> = z
         passedAgeSeconds: z.number().nullable(),
       }),
     ),
+    nextAt: Time.nullable(),
+    approvals: z.array(DrillApprovalShape),
   })
   .meta({ id: 'Drill' });
 

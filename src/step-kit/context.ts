@@ -41,7 +41,19 @@ export interface ApplyContext extends StepContext {
   readonly idempotencyKey: string;
   /** Who approved, for attribution at the target (`X-Principal-Id`). The last approver when there are several. */
   readonly approvedBy: string;
+  /** Everybody who approved, in order. */
+  readonly approvals: readonly GivenApproval[];
   readonly runId: string;
+}
+
+/** One person's yes, for evidence. */
+export interface GivenApproval {
+  readonly by: string;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly reason: string | null;
+  /** Set when it was given ahead: the window that it was given for. */
+  readonly window: { readonly from: string; readonly to: string } | null;
 }
 
 /** The context of `probe`. */

@@ -11,5 +11,5 @@ export type { Json, JsonObject } from '#kernel/json.ts';
 export { defineRead, defineWrite, isWrite, STEP_NAME, TIERS } from './step.ts';
 export type { AnyStep, ReadStep, WriteStep, StepExample, Tier } from './step.ts';
 export { defineSystem } from './context.ts';
-export type { ApplyContext, PlanContext, ProbeContext, StepContext, SystemToken } from './context.ts';
+export type { ApplyContext, GivenApproval, PlanContext, ProbeContext, StepContext, SystemToken } from './context.ts';
 export type { Capacity, Item, ItemEnd, Plan, AppliedItem, ProbeAnswer, UndoStep, VerifyAnswer } from './plan.ts';

@@ -43,6 +43,11 @@ export interface WriteStep<In extends z.ZodObject = z.ZodObject, Out extends z.Z
   readonly tier: Tier;
   /** It works beside the target and never on it, so that its failures say nothing about changes of the target: the breaker does not count them. */
   readonly aside?: true;
+  /**
+   * It may be approved ahead, for a named window: this names what would be approved. Without it nobody can, and only an R1 that
+   * works aside may have it. All that decides that it is still the same belongs into the items of its plan.
+   */
+  ahead?(input: z.output<In>): string;
   /** At most this many effects a second and an hour, on one target; the executor holds it. */
   readonly rate?: { readonly perSecond: number; readonly perHour: number };
   /** How long after it was sent a lost call may still take effect at the target, ms. `notApplied` is believed only then. */
@@ -67,6 +72,7 @@ export function defineRead<In extends z.ZodObject, Out extends z.ZodObject>(step
 }
 
 export function defineWrite<In extends z.ZodObject, Out extends z.ZodObject>(step: Omit<WriteStep<In, Out>, 'kind'>): WriteStep {
+  if (step.ahead !== undefined && (step.tier !== 'R1' || step.aside !== true)) throw new TypeError(`${step.name} may not be approved ahead: only an R1 that works aside may`);
   return erase({ ...step, kind: 'write' });
 }
 

@@ -104,6 +104,7 @@ export async function startReplay(options: Partial<CordumOptions> & { readonly s
     log: silentLog,
     idempotencyKey: 'key-1',
     approvedBy: 'slack:U123',
+    approvals: [],
     runId: 'run_1',
     intendedAt: clock.now(),
     ...more,

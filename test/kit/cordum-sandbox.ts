@@ -40,6 +40,7 @@ export async function startCordum(startMs = Date.parse('2026-11-20T19:30:00Z')):
     log: silentLog,
     idempotencyKey: 'key-1',
     approvedBy: 'slack:U123',
+    approvals: [],
     runId: 'run_1',
     intendedAt: clock.now(),
     ...more,

@@ -11,7 +11,7 @@ import type { Policy } from '#policy/model.ts';
 import { defineRead, defineWrite, succeed, z, type AnyStep, type Item, type ItemEnd, type ProbeAnswer, type ReadStep, type Result, type Tier, type UndoStep, type WriteStep } from '#step-kit/index.ts';
 import type { AlertFacts, RunTrigger } from '#engine/model/events.ts';
 import type { RunState } from '#engine/model/state.ts';
-import type { Artifacts, Journal, Runbooks, Systems } from '#engine/ports.ts';
+import type { AheadDesk, Artifacts, Journal, Runbooks, Systems } from '#engine/ports.ts';
 import { createClaims } from '#engine/runtime/claims.ts';
 import { createEngine, type Engine } from '#engine/runtime/engine.ts';
 import { createKillSwitch, type KillSwitch } from '#engine/runtime/kill-switch.ts';
@@ -159,6 +159,8 @@ export interface Rig {
   readonly steps: ReadonlyMap<string, AnyStep>;
   readonly ids: Ids;
   policy: Policy;
+  /** What answers for approvals given ahead; without one nobody has given any. */
+  aheadDesk?: AheadDesk;
   start(book: Runbook, more?: { trigger?: RunTrigger; alert?: AlertFacts; dryRun?: boolean }): Promise<string>;
   state(runId: string): Promise<RunState>;
   /** Approves the newest pending approval of an offer, as an approver would through the operations. */
@@ -212,6 +214,7 @@ export async function createRig(books: readonly Runbook[], steps: readonly AnySt
     claims: createClaims(),
     ledger: createLedger({ journal, clock }),
     revisions: createRevisions({ journal, runbooks }),
+    ahead: { take: async (ask) => rig.aheadDesk?.take(ask) ?? { because: null } },
   });
   if (given.idle !== true) await engine.start();
   const rig: Rig = {

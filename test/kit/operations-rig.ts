@@ -3,18 +3,28 @@ import { silentLog } from '#kernel/log.ts';
 import type { Runbook } from '#language/runbook.ts';
 import { createAudit, type Audit } from '#operations/audit.ts';
 import { createOperations } from '#operations/create.ts';
-import type { IncidentDesk } from '#operations/context.ts';
+import { createAheadDesk } from '#operations/ahead-desk.ts';
+import type { AheadSubject, Context, IncidentDesk } from '#operations/context.ts';
 import type { SlackGroupMembers } from '#policy/roles.ts';
-import type { Answer, Operations } from '#operations/operations.ts';
+import type { Answer, NoticeFacts, Operations } from '#operations/operations.ts';
 import type { ApprovalView, OfferView, RunView } from '#engine/model/views.ts';
 import type { Principal } from '#policy/model.ts';
 import type { AnyStep } from '#step-kit/index.ts';
 import { createRig, type Rig, type RigGiven } from './engine.ts';
 
+/** What may be approved ahead, and what else an app would know; kept over a restart, as a configuration is. */
+export interface RigDrills {
+  readonly subjects: Map<string, AheadSubject>;
+  notices: NoticeFacts[];
+  /** Undefined: no credential of that name is left. By default everybody has one without roles. */
+  readonly credentials: Map<string, readonly string[] | undefined>;
+}
+
 export interface OperationsRig extends Rig {
   readonly operations: Operations;
   readonly audit: Audit;
   slackGroups: SlackGroupMembers;
+  readonly drills: RigDrills;
   view(runId: string): Promise<RunView>;
   offerOf(runId: string, offer?: string): Promise<OfferView>;
   /** The newest approval of an offer. */
@@ -45,10 +55,10 @@ export async function createOperationsRig(books: readonly Runbook[], steps: read
   return over(await createRig(books, steps, given));
 }
 
-function over(rig: Rig): OperationsRig {
+function over(rig: Rig, drills: RigDrills = { subjects: new Map(), notices: [], credentials: new Map() }): OperationsRig {
   const audit = createAudit({ journal: rig.journal, log: silentLog });
   let slackGroups: SlackGroupMembers = new Map();
-  const operations = createOperations({
+  const context: Context = {
     engine: rig.engine,
     incidents: NO_DESK,
     journal: rig.journal,
@@ -60,13 +70,18 @@ function over(rig: Rig): OperationsRig {
     targets: [{ name: 'prod', matchesAll: true }],
     policy: () => rig.policy,
     slackGroups: async () => slackGroups,
-    drills: async () => [],
+    drills: async () => [...drills.subjects.keys()].map((name) => ({ name, target: 'prod', backups: '/backups', choice: 'latest', overdue: true, stores: [] })),
+    drillAhead: async (name) => drills.subjects.get(name),
+    notices: async () => drills.notices,
+    credentials: { roles: new Set(), of: (id) => (drills.credentials.has(id) ? drills.credentials.get(id) : []) },
     schedules: async () => [],
     audit,
     clock: rig.clock,
     ids: rig.ids,
     log: silentLog,
-  });
+  };
+  const operations = createOperations(context);
+  rig.aheadDesk = createAheadDesk(context);
   const view = async (runId: string): Promise<RunView> => found(await operations.run(runId), runId);
   const offerOf = async (runId: string, offer = 'light'): Promise<OfferView> => found((await view(runId)).offers.find((one) => one.id === offer), offer);
   const approvalOf = async (runId: string, offer = 'light'): Promise<ApprovalView> => {
@@ -85,7 +100,8 @@ function over(rig: Rig): OperationsRig {
       await rig.clock.advance(0);
       return answer;
     },
-    restarted: async () => over(await rig.restart()),
+    drills,
+    restarted: async () => over(await rig.restart(), drills),
   };
   const whole = Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(rig), ...Object.getOwnPropertyDescriptors(own) }) as OperationsRig;
   Object.defineProperty(whole, 'slackGroups', { get: () => slackGroups, set(next: SlackGroupMembers) {

@@ -3,8 +3,8 @@
  * It decides nothing: the policy and the engine have tests of their own.
  */
 import type { ApprovalView, IncidentView, RunSummary, RunView, TimelineEntry } from '#engine/model/views.ts';
-import type { Answer, AuditEntry, Change, DrillView, KillSwitchView, NotificationReceipt, Operations, Page, PageQuery, Problem, RunbookView, ScheduleView, StepReference } from '#operations/operations.ts';
-import { APPROVAL_ID, approvalView, auditEntry, drillView, incidentView, INCIDENT_ID, runbookView, RUN_ID, runView, stepReference, timelineEntry } from './views.ts';
+import type { Answer, AuditEntry, Change, DrillView, KillSwitchView, NoticeView, NotificationReceipt, Operations, Page, PageQuery, Problem, RunbookView, ScheduleView, StepReference } from '#operations/operations.ts';
+import { APPROVAL_ID, approvalView, auditEntry, drillApproval, drillView, incidentView, INCIDENT_ID, runbookView, RUN_ID, runView, stepReference, timelineEntry } from './views.ts';
 
 export interface RecordedCall {
   readonly operation: keyof Operations;
@@ -23,6 +23,7 @@ export interface FakeState {
   steps: StepReference[];
   drills: DrillView[];
   schedules: ScheduleView[];
+  notices: NoticeView[];
   audit: AuditEntry[];
   killSwitch: KillSwitchView;
   ready: { ready: boolean; because?: string };
@@ -59,6 +60,7 @@ export function createFakeOperations(initial: Partial<FakeState> = {}): FakeOper
     steps: [stepReference()],
     drills: [drillView()],
     schedules: [],
+    notices: [],
     audit: [auditEntry()],
     killSwitch: { on: false, by: null, reason: null, at: null },
     ready: { ready: true },
@@ -181,6 +183,22 @@ export function createFakeOperations(initial: Partial<FakeState> = {}): FakeOper
     async drills() {
       record('drills');
       return state.drills;
+    },
+    async approveDrill(principal, drill, request) {
+      record('approveDrill', principal, drill, request);
+      return answer('approveDrill', 'drill', () => (state.drills.some(({ name }) => name === drill) ? drillApproval({ drill, by: principal.id, via: principal.via, reason: request.reason ?? null, ...(request.from === undefined ? {} : { from: request.from }), ...(request.to === undefined ? {} : { to: request.to }) }) : undefined));
+    },
+    async revokeDrillApproval(principal, drill, id, reason) {
+      record('revokeDrillApproval', principal, drill, id, reason);
+      return answer('revokeDrillApproval', 'approval', () => drillApproval({ drill, id, status: 'revoked', revokedBy: principal.id, revokedReason: reason ?? null }));
+    },
+    async drillApprovals(drill) {
+      record('drillApprovals', drill);
+      return state.drills.find(({ name }) => name === drill)?.approvals;
+    },
+    async notices() {
+      record('notices');
+      return state.notices;
     },
     async schedules() {
       record('schedules');

@@ -16,6 +16,7 @@ export function contextOn(client: unknown, more: Partial<AnyContext> = {}): AnyC
     log: silentLog,
     idempotencyKey: 'run-1/offer/item',
     approvedBy: 'alice',
+    approvals: [{ by: 'alice', at: '2026-11-21T06:00:00.000Z', reason: null, window: null }],
     runId: 'run-1',
     intendedAt: Date.now(),
     ...more,

@@ -1,6 +1,6 @@
 /** Canned views for tests of surfaces: one incident with one run that waits for one approval. Override what a test is about. */
 import type { ApprovalView, EffectView, IncidentView, OfferView, PlanView, RunView, TimelineEntry } from '#engine/model/views.ts';
-import type { AuditEntry, DrillView, RunbookView, StepReference } from '#operations/operations.ts';
+import type { AuditEntry, DrillApprovalView, DrillView, RunbookView, StepReference } from '#operations/operations.ts';
 
 export const INCIDENT_ID = 'inc_00000000000000000000000001';
 export const RUN_ID = 'run_00000000000000000000000001';
@@ -156,6 +156,26 @@ export function timelineEntry(overrides: Partial<TimelineEntry> = {}): TimelineE
   return { version: 1, at: '2026-03-01T10:00:00.000Z', actor: 'alertmanager', type: 'RunStarted', say: 'The run started.', data: { runbook: 'dlq-overflow' }, ...overrides };
 }
 
+export function drillApproval(overrides: Partial<DrillApprovalView> = {}): DrillApprovalView {
+  return {
+    id: 'ahd_01jdxk0000000000000000001a',
+    drill: 'redis-quarterly',
+    target: 'prod',
+    status: 'waiting',
+    by: 'alice',
+    via: 'api',
+    reason: 'agreed with the team',
+    at: '2026-11-20T06:30:00.000Z',
+    from: '2026-12-01T08:00:00.000Z',
+    to: '2026-12-01T10:00:00.000Z',
+    digest: 'd'.repeat(64),
+    runId: null,
+    revokedBy: null,
+    revokedReason: null,
+    ...overrides,
+  };
+}
+
 export function drillView(overrides: Partial<DrillView> = {}): DrillView {
   return {
     name: 'redis-quarterly',
@@ -179,6 +199,8 @@ export function drillView(overrides: Partial<DrillView> = {}): DrillView {
         passedAgeSeconds: 3_600,
       },
     ],
+    nextAt: null,
+    approvals: [],
     ...overrides,
   };
 }

@@ -48,12 +48,13 @@ export function dueSlots(times: Times, sinceMs: number, nowMs: number): { readon
 
 function slotAt(times: Times, slotMs: number): Slot {
   let ms = slotMs;
-  for (let days = 0; days < MOVED_DAYS_MAX && isBlack(times, ms); days += 1) ms += DAY_MS;
+  for (let days = 0; days < MOVED_DAYS_MAX && isBlackout(times, ms); days += 1) ms += DAY_MS;
   const draw = Number.parseInt(sha256(`${times.name}\n${slotMs}`).slice(0, 8), 16) / 2 ** 32;
   return { slotMs, dueMs: ms + Math.floor(draw * times.jitterMs) };
 }
 
-function isBlack({ blackout, timeZone }: Times, ms: number): boolean {
+/** Whether this moment is on a day of the blackout. */
+export function isBlackout({ blackout, timeZone }: Pick<Times, 'blackout' | 'timeZone'>, ms: number): boolean {
   if (blackout.length === 0) return false;
   // Swedish writes dates as ISO 8601 does.
   const day = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' }).format(ms);

@@ -1,6 +1,7 @@
 /** Offers up to the redemption of their approval: planning, expiry, withdrawal, and the second computation of the plan. */
 import type { Runbook } from '#language/runbook.ts';
 import type { Facts, Move, Next } from './move.ts';
+import { ruleOf } from './decide-apply.ts';
 import type { RunEvent } from './events.ts';
 import type { ApprovalState, OfferState, RunState } from './state.ts';
 
@@ -23,12 +24,19 @@ export function decideOffers(run: RunState, runbook: Runbook, facts: Facts): Nex
     else {
       dueAt = Math.min(dueAt, approval.expiresAt, overAt(run, runbook));
       if (approval.status === 'approved') moves.push({ id: `redeem:${approval.id}`, do: 'redeem', approval: approval.id });
+      else if (mayBeGivenAhead(runbook, approval)) moves.push({ id: `ahead:${approval.id}`, do: 'ahead', approval: approval.id });
     }
   }
   if (events.length > 0) return { events, moves: [] };
   // A freeze that begins withdraws what is pending then.
   if (Number.isFinite(dueAt)) dueAt = Math.min(dueAt, facts.freezeBeginsAt ?? dueAt);
   return Number.isFinite(dueAt) ? { events: [], moves, dueAt } : { events: [], moves };
+}
+
+/** Only what its step and its tier allow, and only while nobody has decided on it. */
+function mayBeGivenAhead(runbook: Runbook, { offer, tier, plan, lookedAhead, decisions }: ApprovalState): boolean {
+  const rule = ruleOf(runbook, offer);
+  return rule?.uses.ahead !== undefined && rule.uses.name === plan.uses && tier === 'R1' && !lookedAhead && decisions.length === 0;
 }
 
 function openApproval(run: RunState, offer: OfferState): ApprovalState | undefined {

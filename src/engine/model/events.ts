@@ -83,7 +83,9 @@ export type RunEvent =
   /** A dry run: the plan is shown and nothing is offered. */
   | { type: 'PlanComputed'; data: { offer: string; plan: PlanRecord } }
   | { type: 'ApprovalRequested'; data: { approval: string; offer: string; title: string; tier: Tier; plan: PlanRecord; needs: Needs; expiresAt: number; requester: string; /** Set when drift voided an earlier one. */ replaces?: string; /** What moved, a sentence each. */ moved?: readonly string[] } }
-  | { type: 'DecisionRecorded'; data: { approval: string; principal: string; decision: 'approve' | 'deny'; digest: string; reason: string | null; via: string } }
+  | { type: 'DecisionRecorded'; data: { approval: string; principal: string; decision: 'approve' | 'deny'; digest: string; reason: string | null; via: string; /** Set when it was given before the plan, for this window. */ ahead?: { id: string; at: string; from: string; to: string } } }
+  /** Nobody has approved it ahead, or what was given does not hold: why. */
+  | { type: 'AheadLooked'; data: { approval: string; because: string | null } }
   | { type: 'ApprovalApproved'; data: { approval: string } }
   | { type: 'ApprovalDenied'; data: { approval: string; by: string; reason: string | null } }
   | { type: 'ApprovalExpired'; data: { approval: string } }

@@ -5,7 +5,7 @@
  */
 import type { Recorded } from '../ports.ts';
 import type { EventOf, RunEventType } from './events.ts';
-import { approvalOf, type ApprovalState, type EffectState, type OfferState, type RunState, type StepState } from './state.ts';
+import { approvalOf, newOffer, newStep, type ApprovalState, type EffectState, type OfferState, type RunState, type StepState } from './state.ts';
 
 /** Folds recorded events into a run; `into` continues an earlier fold. Undefined when there are no events. */
 export function foldRun(events: readonly Recorded[], into?: RunState): RunState | undefined {
@@ -143,6 +143,7 @@ const CHANGES: Changes = {
       status: 'pending',
       because: undefined,
       decisions: [],
+      lookedAhead: false,
       approvedBy: undefined,
       waves: [],
       skipped: new Map(),
@@ -157,8 +158,10 @@ const CHANGES: Changes = {
     offer.because = undefined;
   },
   DecisionRecorded: (s, d, at) => {
-    approvalOf(s, d.approval).decisions.push({ principal: d.principal, decision: d.decision, digest: d.digest, reason: d.reason, via: d.via, at });
+    approvalOf(s, d.approval).decisions.push({ principal: d.principal, decision: d.decision, digest: d.digest, reason: d.reason, via: d.via, at, ahead: d.ahead });
   },
+  // Recorded only while it is pending: nothing else has a reason to say then.
+  AheadLooked: (s, d) => void Object.assign(approvalOf(s, d.approval), { lookedAhead: true, because: d.because ?? undefined } satisfies Partial<ApprovalState>),
   ApprovalApproved: (s, d) => approvalBecomes(s, d.approval, 'approved', 'approved'),
   ApprovalDenied: (s, d) => approvalBecomes(s, d.approval, 'denied', 'denied', `denied by ${d.by}${d.reason === null ? '' : `: ${d.reason}`}`),
   ApprovalExpired: (s, d) => {
@@ -273,14 +276,10 @@ function approvalBecomes(s: RunState, id: string, status: ApprovalState['status'
 function stepOf(s: RunState, id: string): StepState {
   let step = s.steps.get(id);
   if (step === undefined) {
-    step = { id, status: 'pending', attempt: 0, startedAt: undefined, endedAt: undefined, iterations: undefined, output: undefined, artifact: undefined, failure: undefined, retryAt: undefined, because: undefined };
+    step = newStep(id);
     s.steps.set(id, step);
   }
   return step;
-}
-
-function newOffer(id: string): OfferState {
-  return { id, title: id, status: 'skipped', because: undefined, inputs: {}, approvalId: undefined, plan: undefined, undo: undefined };
 }
 
 function offerOf(s: RunState, id: string): OfferState {

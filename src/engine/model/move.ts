@@ -18,6 +18,7 @@ export interface Facts {
 export type Move =
   | { readonly id: string; readonly do: 'step'; readonly node: StepNode }
   | { readonly id: string; readonly do: 'plan'; readonly offer: string }
+  | { readonly id: string; readonly do: 'ahead'; readonly approval: string }
   | { readonly id: string; readonly do: 'redeem'; readonly approval: string }
   | { readonly id: string; readonly do: 'effect'; readonly approval: string; readonly item: string; readonly wave: number }
   | { readonly id: string; readonly do: 'probe'; readonly effect: string }

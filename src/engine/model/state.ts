@@ -74,6 +74,8 @@ export interface ApprovalState {
   status: ApprovalStatus;
   because: string | undefined;
   readonly decisions: DecisionState[];
+  /** It is known that nobody's approval ahead counts for it. */
+  lookedAhead: boolean;
   /** The last approver, to whom effects are attributed. */
   approvedBy: string | undefined;
   readonly waves: WaveState[];
@@ -92,6 +94,7 @@ export interface DecisionState {
   readonly reason: string | null;
   readonly via: string;
   readonly at: number;
+  readonly ahead: { readonly id: string; readonly at: string; readonly from: string; readonly to: string } | undefined;
 }
 
 export interface WaveState {
@@ -115,6 +118,14 @@ export interface EffectState {
   settledBy: string | undefined;
   /** Set once what it held for the time of the run has been let go, or need not be. */
   released: EventOf<'EffectReleased'>['outcome'] | undefined;
+}
+
+export function newStep(id: string): StepState {
+  return { id, status: 'pending', attempt: 0, startedAt: undefined, endedAt: undefined, iterations: undefined, output: undefined, artifact: undefined, failure: undefined, retryAt: undefined, because: undefined };
+}
+
+export function newOffer(id: string): OfferState {
+  return { id, title: id, status: 'skipped', because: undefined, inputs: {}, approvalId: undefined, plan: undefined, undo: undefined };
 }
 
 export function approvalOf(run: RunState, id: string): ApprovalState {

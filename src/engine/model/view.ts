@@ -166,7 +166,7 @@ export function approvalView(run: RunState, approval: ApprovalState): ApprovalVi
     needs: approval.needs,
     requester: approval.requester,
     moved: approval.moved,
-    decisions: approval.decisions.map(({ principal, decision, reason, via, at }) => ({ principal, decision, reason, via, at: isoTime(at) })),
+    decisions: approval.decisions.map(({ principal, decision, reason, via, at, ahead }) => ({ principal, decision, reason, via, at: isoTime(at), ...(ahead === undefined ? {} : { ahead }) })),
     confirm: approval.tier === 'R3' ? run.target : null,
     requestedAt: isoTime(approval.requestedAt),
     expiresAt: isoTime(approval.expiresAt),

@@ -141,6 +141,8 @@ export interface DecisionView {
   readonly reason: string | null;
   readonly via: string;
   readonly at: string;
+  /** It was given before there was a plan, for this window; `at` above is when it was used. */
+  readonly ahead?: { readonly id: string; readonly at: string; readonly from: string; readonly to: string };
 }
 
 export type IncidentStatus = 'open' | 'closed';

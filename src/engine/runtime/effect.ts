@@ -2,13 +2,13 @@
  * One effect: wait for its turn, look at the item once more, write the intent, call, write the outcome. Every refusal before
  * the intent means that nothing was sent; every doubt after it goes to the probe.
  */
-import { waitUntil } from '#kernel/clock.ts';
+import { isoTime, waitUntil } from '#kernel/clock.ts';
 import { isTransient, type Failure, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { toJson } from '#kernel/json.ts';
 import { checkCapacity } from '#policy/caps.ts';
 import { lowerRate, nextSlot } from '#policy/rate.ts';
-import type { Item, WriteStep } from '#step-kit/index.ts';
+import type { GivenApproval, Item, WriteStep } from '#step-kit/index.ts';
 import type { RunEvent } from '../model/events.ts';
 import { effectKey } from '../model/scope.ts';
 import { approvalOf, type ApprovalState, type RunState } from '../model/state.ts';
@@ -135,10 +135,14 @@ function call(work: Work, run: RunState, approval: ApprovalState, step: WriteSte
   return patiently(work, (failure) => failure.landed === 'no', async (): Promise<Result<JsonObject>> => {
     if (mustNotWrite(work)) return { ok: false, failure: { reason: 'refused', message: 'the kill switch is on: nothing was sent', landed: 'no' } };
     const answer = await limited(world.clock, { what: step.name, timeoutMs: stepTimeoutMs(step), outer: work.signal, landed: 'maybe' }, (signal) =>
-      step.apply(item, approval.plan.input, { ...contextFor(world, run.target, signal), idempotencyKey: key, approvedBy: approval.approvedBy ?? 'unknown', runId: run.id }),
+      step.apply(item, approval.plan.input, { ...contextFor(world, run.target, signal), idempotencyKey: key, approvedBy: approval.approvedBy ?? 'unknown', approvals: givenOf(approval), runId: run.id }),
     );
     return answer.ok ? { ok: true, value: toJson(answer.value) as JsonObject } : answer;
   });
+}
+
+function givenOf({ decisions }: ApprovalState): GivenApproval[] {
+  return decisions.flatMap(({ principal, decision, reason, at, ahead }) => (decision === 'approve' ? [{ by: principal, at: ahead?.at ?? isoTime(at), reason, window: ahead === undefined ? null : { from: ahead.from, to: ahead.to } }] : []));
 }
 
 /** Again, after a while, when that is harmless and the trouble may pass. */

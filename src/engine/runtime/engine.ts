@@ -3,6 +3,7 @@
  * go from memory. The journal's index says what is due, so 10,000 runs that wait for an approval cost rows, not objects.
  */
 import { digestOf, sha256 } from '#kernel/digest.ts';
+import type { Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Runbook } from '#language/runbook.ts';
 import type { AlertFacts, EventOf, RunTrigger } from '../model/events.ts';
@@ -11,6 +12,7 @@ import type { RunState } from '../model/state.ts';
 import type { IndexEntry } from '../ports.ts';
 import { indexOf } from './index-of.ts';
 import type { Change, RunActor } from './actor.ts';
+import { previewOf, type Preview } from './preview.ts';
 import { createRunActor } from './run-actor.ts';
 import type { World } from './world.ts';
 
@@ -46,6 +48,8 @@ export interface Engine {
   stop(): Promise<void>;
   startRun(request: StartRequest): Promise<Started>;
   read(runId: string): Promise<{ readonly run: RunState; readonly runbook: Runbook | undefined } | undefined>;
+  /** What a step would plan on this target; nothing comes of it. */
+  preview(of: { readonly uses: string; readonly input: JsonObject; readonly target: string }): Promise<Result<Preview>>;
   /** Appends what `make` says for the newest state of an existing run. */
   change<Refusal>(runId: string, actor: string, make: (run: RunState) => Change<Refusal>): Promise<{ readonly ok: true; readonly run: RunState } | { readonly ok: false; readonly refused: Refusal }>;
 }
@@ -185,6 +189,7 @@ export function createEngine(world: World): Engine {
       if (read === undefined) actors.delete(runId);
       return read;
     },
+    preview: (of) => previewOf(world, of),
     change: (runId, actor, make) => actorOf(runId).change(actor, make),
   };
 }

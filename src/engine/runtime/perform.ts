@@ -1,6 +1,7 @@
 /** Does one move and records its outcome. */
 import type { Runbook } from '#language/runbook.ts';
 import type { Move } from '../model/move.ts';
+import { lookAhead } from './ahead.ts';
 import { applyEffect } from './effect.ts';
 import { computePlan } from './plan.ts';
 import { probeEffect } from './probe.ts';
@@ -17,6 +18,8 @@ export function perform(world: World, actor: RunActor, runbook: Runbook, move: M
       return runStep(work, move.node);
     case 'plan':
       return computePlan(work, move.offer);
+    case 'ahead':
+      return lookAhead(work, move.approval);
     case 'redeem':
       return redeem(work, move.approval);
     case 'effect':

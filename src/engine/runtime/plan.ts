@@ -83,18 +83,18 @@ export async function planFor(work: Work, run: RunState, writing: Writing): Prom
   });
 }
 
-export function tidyItem(work: Work, item: Item): Item {
+export function tidyItem(work: Pick<Work, 'world'>, item: Item): Item {
   const { redact } = work.world;
   // The key is the item's name at the target: it is never rewritten, and holds no secret.
   return { key: item.key, title: String(redact(item.title)), current: redact(toJson(item.current)), next: redact(toJson(item.next)) };
 }
 
-export function tidy(work: Work, failure: Failure): Failure {
+export function tidy(work: Pick<Work, 'world'>, failure: Failure): Failure {
   return { ...failure, message: tidyText(work, failure.message) };
 }
 
 /** Without secrets and no longer than a person reads. */
-export function tidyText(work: Work, text: string): string {
+export function tidyText(work: Pick<Work, 'world'>, text: string): string {
   // What is cut off far away need not be searched for secrets, and may be megabytes; what the cut goes through is, for half a token no longer looks like one.
   return cutText(String(work.world.redact(text.slice(0, 2 * MESSAGE_CHARS_MAX).toWellFormed())), MESSAGE_CHARS_MAX);
 }

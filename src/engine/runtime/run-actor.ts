@@ -25,7 +25,7 @@ const STORE_RETRY_MS = 1_000;
 /** A move that throws is a bug; it is tried again after this long, ms, in case it was the machine's. */
 const BROKEN_AGAIN_MS = 10_000;
 /** What a cancel cuts short. What was changed by then is still followed to its end. */
-const ENDED_BY_CANCEL: ReadonlySet<Move['do']> = new Set(['step', 'plan', 'redeem']);
+const ENDED_BY_CANCEL: ReadonlySet<Move['do']> = new Set(['step', 'plan', 'ahead', 'redeem']);
 /** A decision that never settles is a bug; this many rounds of events in one go are not reached by any runbook. */
 const ROUNDS_MAX = 10_000;
 

@@ -5,7 +5,7 @@ import type { Json } from '#kernel/json.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Policy } from '#policy/model.ts';
 import type { AnyStep } from '#step-kit/index.ts';
-import type { Artifacts, Journal, Runbooks, Systems } from '../ports.ts';
+import type { AheadDesk, Artifacts, Journal, Runbooks, Systems } from '../ports.ts';
 import type { Claims } from './claims.ts';
 import type { KillSwitch } from './kill-switch.ts';
 import type { Ledger } from './ledger.ts';
@@ -30,4 +30,5 @@ export interface World {
   readonly claims: Claims;
   readonly ledger: Ledger;
   readonly revisions: Revisions;
+  readonly ahead: AheadDesk;
 }

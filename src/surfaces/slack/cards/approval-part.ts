@@ -41,7 +41,7 @@ function termsOf(approval: ApprovalView): string {
 function decisionsOf(approval: ApprovalView): readonly string[] {
   return approval.decisions.slice(-4).map((decision) => {
     const reason = decision.reason === null ? '' : `: “${escaped(decision.reason, 200)}”`;
-    return `${decision.decision === 'approve' ? 'Approved' : 'Denied'} by ${person(decision.principal)} (${escaped(decision.via, 20)}) ${moment(decision.at)}${reason}`;
+    return `${decision.decision === 'approve' ? 'Approved' : 'Denied'} by ${person(decision.principal)} (${escaped(decision.via, 20)}) ${moment(decision.at)}${decision.ahead === undefined ? '' : `, ahead on ${moment(decision.ahead.at)}`}${reason}`;
   });
 }
 
@@ -54,7 +54,8 @@ export function planExtract(plan: PlanView): string {
 }
 
 function remarksOf(approval: ApprovalView): readonly Block[] {
-  const lines = [...approval.moved.slice(0, 3).map((say) => `Moved since it was last approved: ${inert(say, 200)}`), ...approval.plan.notes.slice(0, 3).map((note) => inert(note, 200))];
+  const ahead = approval.because === null ? [] : [`Approved ahead, but it does not count: ${inert(approval.because, 300)}`];
+  const lines = [...ahead, ...approval.moved.slice(0, 3).map((say) => `Moved since it was last approved: ${inert(say, 200)}`), ...approval.plan.notes.slice(0, 3).map((note) => inert(note, 200))];
   return lines.length === 0 ? [] : [context(plain(lines.join('\n'), 900))];
 }
 

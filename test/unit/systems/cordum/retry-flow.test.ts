@@ -36,6 +36,7 @@ const context = () => ({
   log: silentLog,
   idempotencyKey: 'k',
   approvedBy: 'alice',
+  approvals: [],
   runId: 'run_1',
   intendedAt: clock.now(),
 });
