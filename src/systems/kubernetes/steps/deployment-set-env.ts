@@ -16,6 +16,12 @@ const change = z.object({
   remove: z.boolean().default(false),
 });
 type Wanted = z.output<typeof change>;
+
+/** With `open` jobs run unchecked while the safety kernel is away: nothing that the bot does opens that gate, also not an undo of closing it. */
+function opensGate({ name, value }: { readonly name: string; readonly value: string }): boolean {
+  return name === 'POLICY_CHECK_FAIL_MODE' && value !== '' && value !== 'closed';
+}
+
 type Input = { readonly changes: Wanted[] };
 
 const servicesOf = ({ changes }: Input): ServiceName[] => [...new Set(changes.map(({ service }) => service))];
@@ -64,7 +70,8 @@ export const deploymentSetEnv = defineWrite({
       .min(1, 'there is nothing to set: the list of changes is empty')
       .max(48)
       .refine((changes) => new Set(changes.map(({ service, name }) => `${service}/${name}`)).size === changes.length, 'a setting of a service is named twice')
-      .refine((changes) => changes.every(({ value, remove }) => remove === (value === '')), 'give each setting either a value or remove: true'),
+      .refine((changes) => changes.every(({ value, remove }) => remove === (value === '')), 'give each setting either a value or remove: true')
+      .refine((changes) => !changes.some(opensGate), 'POLICY_CHECK_FAIL_MODE may only be set to closed: whoever wants jobs to run unchecked must open it by hand'),
   }),
   output: z.object({ service: z.string(), changedAt: z.string(), generation: z.int() }),
   examples: [
@@ -84,7 +91,7 @@ export const deploymentSetEnv = defineWrite({
   verify: (applied, input, ctx) => verifyRollouts(applied, servicesOf(input), hasSettings(input), ctx),
   undo(applied) {
     const changes = applied.toReversed().flatMap(formerSettings);
-    return { uses: 'kubernetes.deployment.set-env', with: { changes }, title: `Set ${applied.map(({ result }) => field(result, 'service')).join(', ')} back to the former settings` };
+    return changes.length === 0 ? undefined : { uses: 'kubernetes.deployment.set-env', with: { changes }, title: `Set ${applied.map(({ result }) => field(result, 'service')).join(', ')} back to the former settings` };
   },
 });
 
@@ -105,5 +112,5 @@ const formerShape = z.object({ settings: z.array(z.object({ name: z.string(), va
 function formerSettings({ item, result }: AppliedItem): JsonObject[] {
   const former = formerShape.safeParse(item.current);
   if (!former.success) return [];
-  return former.data.settings.map(({ name, value, set }) => (set && value !== '' ? { service: field(result, 'service'), name, value } : { service: field(result, 'service'), name, remove: true }));
+  return former.data.settings.filter((setting) => !opensGate(setting)).map(({ name, value, set }) => (set && value !== '' ? { service: field(result, 'service'), name, value } : { service: field(result, 'service'), name, remove: true }));
 }

@@ -18,8 +18,6 @@ const input = z.object({
   kind: z.enum(['Deployment', 'StatefulSet']).default('Deployment'),
   /** Of a workload beside Cordum, such as the workers of a pool. Cordum's own services are for kubernetes.rollout.restart, which knows their floors. */
   name: z.string().regex(NAME),
-  /** It serves nothing now, as after a drain: its pods may all be gone at once. */
-  idle: z.boolean().default(false),
 });
 type Input = z.output<typeof input>;
 
@@ -36,7 +34,7 @@ export const workloadRestart = defineWrite({
   landsWithinMs: LANDS_WITHIN_MS,
   input,
   output: z.object({ name: z.string(), changedAt: z.string(), generation: z.int() }),
-  examples: [{ title: 'The workers of a drained pool', with: { name: 'mock-bank-worker', idle: true } }],
+  examples: [{ title: 'The workers of a drained pool', with: { name: 'mock-bank-worker' } }],
   async plan(given, ctx) {
     if (ctx.only !== undefined && ctx.only !== keyOf(given)) return succeed({ summary: 'It is not the workload to restart.', items: [] });
     const found = await read(given, ctx);
@@ -45,7 +43,7 @@ export const workloadRestart = defineWrite({
     const why = whyNot(found.value);
     if (why !== undefined) return fail('refused', why);
     if (spec.replicas === 0) return succeed({ summary: `${spoken(found.value)} is scaled to 0: there is nothing to restart.`, items: [] });
-    const capacity = given.idle ? succeed(undefined) : capacityOf(found.value);
+    const capacity = capacityOf(found.value);
     if (!capacity.ok) return capacity;
     const tried = await ctx.use(Kubernetes).patch(found.value.kind, found.value.name, patchOf(metadata.resourceVersion, 'dry-run', ctx.now()), workload, { signal: ctx.signal, dryRun: true });
     if (!tried.ok) return fail(tried.failure.reason, `The dry run was refused. ${tried.failure.message}`);
@@ -113,7 +111,7 @@ function capacityOf(found: Found): Result<Capacity | undefined> {
   const taken = takenByRollout(found);
   if (taken === 0) return succeed(undefined);
   const total = found.record.status.readyReplicas;
-  if (total - taken < FLOOR) return fail('refused', `${spoken(found)} would have ${total - taken} of ${total} serving pods left while it rolls: drain it first, or change its strategy.`);
+  if (total - taken < FLOOR) return fail('refused', `${spoken(found)} would have ${total - taken} of ${total} serving pods left while it rolls. Nothing here can tell whether it is idle: give it another pod or another strategy, or restart it by hand once it is drained.`);
   return succeed({ total, floor: FLOOR });
 }
 

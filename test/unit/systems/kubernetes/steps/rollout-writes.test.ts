@@ -210,6 +210,23 @@ describe('a setting', () => {
     for (const change of [{ name: 'REDIS_URL', value: 'x' }, { name: 'LD_PRELOAD', value: 'x' }, { name: 'SCHEMA_ENFORCEMENT', value: '$(REDIS_PASSWORD)' }, { name: 'SCHEMA_ENFORCEMENT' }]) expect(tried(change), JSON.stringify(change)).toBe(false);
   });
 
+  it('never opens a gate that is closed, also not by the undo of closing it', async () => {
+    const tried = (change: object): boolean => deploymentSetEnv.input.safeParse({ changes: [{ service: 'scheduler', name: 'POLICY_CHECK_FAIL_MODE', ...change }] }).success;
+    for (const value of ['open', 'OPEN', 'Closed', 'allow']) expect(tried({ value }), value).toBe(false);
+    expect(tried({ value: 'closed' })).toBe(true);
+    expect(tried({ remove: true })).toBe(true);
+    const { spec } = kube.get('deployments', 'cordum-scheduler');
+    const container = { name: 'scheduler', image: 'x:1', env: [{ name: 'POLICY_CHECK_FAIL_MODE', value: 'open' }, { name: 'SCHEMA_ENFORCEMENT', value: 'warn' }] };
+    kube.touch('deployments', 'cordum-scheduler', { spec: { ...spec, template: { metadata: { labels: { app: 'cordum-scheduler' } }, spec: { containers: [container] } } } });
+    const close = { service: 'scheduler', name: 'POLICY_CHECK_FAIL_MODE', value: 'closed' };
+    const both = { changes: [close, { service: 'scheduler', name: 'SCHEMA_ENFORCEMENT', value: 'enforce' }] };
+    const applied = await (await writeRig(deploymentSetEnv, kube)).carryOut(both);
+    expect(envOf('cordum-scheduler')).toContainEqual({ name: 'POLICY_CHECK_FAIL_MODE', value: 'closed' });
+    expect(deploymentSetEnv.undo?.(applied, deploymentSetEnv.input.parse(both))?.with).toEqual({ changes: [{ service: 'scheduler', name: 'SCHEMA_ENFORCEMENT', value: 'warn' }] });
+    const gateAlone = applied.map(({ item, result }) => ({ result, item: { ...item, current: { settings: [{ name: 'POLICY_CHECK_FAIL_MODE', value: 'open', set: true }] } } }));
+    expect(deploymentSetEnv.undo?.(gateAlone, deploymentSetEnv.input.parse({ changes: [close] }))).toBeUndefined();
+  });
+
   it('that comes from a Secret is left to whoever keeps it', async () => {
     const { spec } = kube.get('deployments', 'cordum-scheduler');
     const container = { name: 'scheduler', image: 'x:1', env: [{ name: 'SCHEMA_ENFORCEMENT', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] };

@@ -52,11 +52,11 @@ describe('the restart of a workload beside Cordum', () => {
     expect(kube.requests.slice(sent).map(({ method }) => method)).toEqual(['GET']);
   });
 
-  it('is refused where no serving pod would be left, unless it is idle', async () => {
+  it('is refused where no serving pod would be left, whatever the runbook says of it', async () => {
     kube.touch('deployments', 'mock-bank-worker', { spec: { strategy: { type: 'Recreate', rollingUpdate: null } } });
     const rig = await writeRig(workloadRestart, kube);
     expect(await rig.plan(workers)).toMatchObject({ ok: false, failure: { reason: 'refused', message: expect.stringContaining('0 of 2 serving pods left') } });
-    expect(await rig.plan({ ...workers, idle: true })).toMatchObject({ ok: true, value: { items: [{ key: 'deployment/mock-bank-worker' }] } });
+    expect(await rig.plan({ ...workers, idle: true })).toMatchObject({ ok: false, failure: { reason: 'refused' } });
   });
 
   it("is refused for Cordum's own services, for a paused one, and for a name that is none", async () => {
