@@ -2,25 +2,27 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { tmpdir } from 'node:os';
+import { loadConfigOfProcess } from '#config/load.ts';
 import { failed, warning, type Check } from '#drills/check.ts';
 import { readPublicKey } from '#drills/evidence/keys.ts';
 import { verifyBundle, type Verified } from '#drills/evidence/verify.ts';
 import { writeEvidence, type Evidence } from '#drills/evidence/write.ts';
 import type { DrillOutcome } from '#drills/run.ts';
 import { reapOrphans } from '#drills/sandbox/lease.ts';
+import { prefixOfScope, sayScope } from '#drills/scope.ts';
 import { systemClock } from '#kernel/clock.ts';
 import { formatDuration } from '#kernel/duration.ts';
 import type { Result } from '#kernel/failure.ts';
 import { printable } from '#kernel/text.ts';
 import type { ExitCode, Given, LocalOptions } from './commands.ts';
-import { readDrillCommand, type DrillCommand } from './drill-options.ts';
+import { isToldHere, readDrillCommand, readNamedDrill, type DrillCommand } from './drill-options.ts';
 import { newDrillId, performDrill } from './drill-parts.ts';
 import { Misuse, orMisuse } from './live-options.ts';
 import { osUser } from './os-user.ts';
 import { VERSION } from './version.ts';
 
-export async function drillRun(given: Given, { json, out, note }: LocalOptions, stopped: Promise<unknown>): Promise<ExitCode> {
-  const command = orMisuse(() => readDrillCommand(given), note);
+export async function drillRun(given: Given, { config, json, out, note }: LocalOptions, stopped: Promise<unknown>): Promise<ExitCode> {
+  const command = readCommand(given, config, note);
   if (command === undefined) return 2;
   const stop = new AbortController();
   void stopped.then(() => {
@@ -36,6 +38,18 @@ export async function drillRun(given: Given, { json, out, note }: LocalOptions, 
   return finished.outcome.status === 'passed' ? 0 : 1;
 }
 
+/** Undefined after a mistake, which has been said. */
+function readCommand(given: Given, configPath: string | undefined, note: (text: string) => void): DrillCommand | undefined {
+  if (isToldHere(given)) return orMisuse(() => readDrillCommand(given), note);
+  const loaded = loadConfigOfProcess(configPath);
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) note(problem);
+    return undefined;
+  }
+  for (const warned of loaded.warnings) note(`warning: ${warned}`);
+  return orMisuse(() => readNamedDrill(given, loaded.config), note);
+}
+
 /** Also of a drill that was stopped: that it was is evidence. */
 function keepEvidence(outcome: DrillOutcome, { out, key }: DrillCommand): Promise<Result<Evidence>> {
   const context = {
@@ -49,14 +63,14 @@ function keepEvidence(outcome: DrillOutcome, { out, key }: DrillCommand): Promis
 
 function withEvidence(outcome: DrillOutcome, evidence: Result<Evidence>, { outWasGiven }: DrillCommand): { readonly outcome: DrillOutcome; readonly bundle: string | null } {
   if (evidence.ok) return { outcome, bundle: evidence.value.bundle };
-  const name = `${outcome.store}.evidence.written`;
+  const name = `${prefixOfScope(outcome.store)}.evidence.written`;
   const check: Check = outWasGiven ? failed(name, evidence.failure.message) : warning(name, `${evidence.failure.message} Say with --out where evidence may be kept.`);
   return { outcome: { ...outcome, checks: [...outcome.checks, check], status: outWasGiven ? 'failed' : outcome.status }, bundle: null };
 }
 
 function answerOf(outcome: DrillOutcome, bundle: string | null): object {
-  const { status, checks, backup, rpoSeconds, rtoSeconds, id, store, startedAt, endedAt, phases, servers, sandbox, teardown, reaped, newestRecordAt } = outcome;
-  return { status, checks, backup, rpoSeconds, rtoSeconds, bundle, id, store, startedAt, endedAt, newestRecordAt, phases, servers, sandbox, teardown, reaped };
+  const { status, checks, backup, rpoSeconds, rtoSeconds, id, store, startedAt, endedAt, phases, servers, sandbox, teardown, reaped, newestRecordAt, consistency } = outcome;
+  return { status, checks, backup, rpoSeconds, rtoSeconds, bundle, id, store, startedAt, endedAt, newestRecordAt, phases, servers, sandbox, teardown, reaped, consistency };
 }
 
 const MARKS = { passed: 'ok  ', failed: 'FAIL', warning: 'warn', skipped: 'skip' } as const;
@@ -67,7 +81,7 @@ function tableOf(outcome: DrillOutcome, bundle: string | null): string {
   const lines = checks.map((check) => `  ${MARKS[check.status]}  ${check.name.padEnd(width)}  ${printable(check.detail)}`);
   const rpo = rpoSeconds === null ? 'not measured' : formatDuration(rpoSeconds * 1_000);
   return [
-    `Drill of ${store}: ${status.toUpperCase()}`,
+    `Drill of ${sayScope(store)}: ${status.toUpperCase()}`,
     ...lines,
     '',
     `Backup    ${backup === null ? 'none' : `${backup.set}, ${formatDuration(backup.ageSeconds * 1_000)} old, ${backup.bytes} bytes`}`,

@@ -35,6 +35,8 @@ const redis = z.object({
   keysByPrefix: z.array(z.object({ prefix: z.string(), count, volatile: count })),
   required: z.array(z.object({ key: z.string(), sha256 })),
   sample: z.array(z.object({ key: z.string(), type: z.string(), sha256, expiresAt: time.nullable() })),
+  /** By which the sample was drawn: the same seed over the same keys draws the same ones. */
+  sampleSeed: z.string().max(128).optional(),
   /** Records of Cordum that could not be read as what they are when the backup was taken. */
   unreadable: z.array(z.object({ key: z.string(), why: z.string() })),
   newestRecordAt: time.nullable(),

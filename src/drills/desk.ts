@@ -1,7 +1,10 @@
 /** Named drills, as the steps of runbooks see them. `app` puts the desk of each target together. */
-import type { Store } from '#backups/names.ts';
 import type { Result } from '#kernel/failure.ts';
 import { defineSystem } from '#step-kit/index.ts';
+import type { DrillLimits } from './context.ts';
+import type { Approval } from './evidence/bundle.ts';
+import type { Objectives } from './objectives.ts';
+import type { DrillScope } from './scope.ts';
 
 export const Drills = defineSystem<DrillDesk>('drill');
 
@@ -9,11 +12,11 @@ export interface NamedDrill {
   readonly name: string;
   /** Whose live systems it compares with; null: with none. */
   readonly target: string | null;
-  readonly stores: readonly Store[];
+  readonly stores: readonly DrillScope[];
   readonly backups: string;
   readonly sandbox: 'local';
   readonly choice: { readonly kind: 'latest' } | { readonly kind: 'random'; readonly windowMs: number };
-  readonly limits: { readonly maxAgeMs: number; readonly rpoMs: number; readonly rtoMs: number; readonly tolerance: number };
+  readonly limits: DrillLimits & Objectives;
   readonly bundles: string;
 }
 
@@ -39,7 +42,7 @@ export interface DrillResult {
 
 /** What the evidence says of one store of a drill. */
 export interface DrillStanding {
-  readonly store: Store;
+  readonly store: DrillScope;
   readonly last: DrillResult | null;
   /** When a drill of it last ended with everything passed; null: never, as far back as is looked. */
   readonly lastPassedAt: string | null;
@@ -47,11 +50,11 @@ export interface DrillStanding {
 
 export interface DrillToRun {
   readonly drill: NamedDrill;
-  readonly store: Store;
+  readonly store: DrillScope;
   /** Hexadecimal digits that only this drill has; its id and the draw of a backup come of them. */
   readonly token: string;
   readonly requestedBy: string;
-  readonly approvals: readonly { readonly by: string; readonly at: string; readonly reason: string }[];
+  readonly approvals: readonly Approval[];
 }
 
 export interface DrillDesk {
@@ -59,9 +62,9 @@ export interface DrillDesk {
   drills(): readonly NamedDrill[];
   standing(drill: NamedDrill): Promise<readonly DrillStanding[]>;
   /** A sentence on the backups of this store; it changes all the time, so it is for people only. */
-  backupsSay(drill: NamedDrill, store: Store): Promise<string>;
+  backupsSay(drill: NamedDrill, store: DrillScope): Promise<string>;
   /** Fails only where no evidence could be kept. */
   run(request: DrillToRun, signal: AbortSignal): Promise<Result<DrillResult>>;
   /** The evidence of the drill that ran with this token; undefined: there is none. */
-  find(drill: NamedDrill, store: Store, token: string): Promise<DrillResult | undefined>;
+  find(drill: NamedDrill, store: DrillScope, token: string): Promise<DrillResult | undefined>;
 }

@@ -2,14 +2,20 @@
  * One drill, from the live system's facts to the proof that nothing is left: read-only phase, then (and only then) the sandbox,
  * restore, checks, teardown. It always comes to an end with a result; a drill that could not be done has failed.
  */
-import { readInventory, type BackupSet } from '#backups/inventory.ts';
+import { readInventory, type BackupSet, type Inventory } from '#backups/inventory.ts';
 import type { Store } from '#backups/names.ts';
 import { isoTime, type Clock } from '#kernel/clock.ts';
 import type { Result } from '#kernel/failure.ts';
-import { failed, passed, type Check } from './check.ts';
-import { chooseSet, type Choice } from './choose.ts';
+import { failed, passed, skipped, type Check } from './check.ts';
+import type { Choice } from './choose.ts';
+import { chooseTogether } from './choose-together.ts';
+import type { Consistency } from './consistency/consistency.ts';
 import { PHASES, type DrillContext, type DrillLimits, type LiveFacts, type Phase } from './context.ts';
+import type { Drilled, StoreDrill } from './drilled.ts';
+import { drilledBackup, type DrilledBackup } from './drilled-backup.ts';
+import { measureLoss, rtoCheck, type Objectives } from './objectives.ts';
 import type { Sandbox, Teardown } from './sandbox/sandbox.ts';
+import { prefixOfScope, type DrillScope } from './scope.ts';
 
 export interface StepLine {
   readonly phase: Phase;
@@ -18,28 +24,26 @@ export interface StepLine {
   readonly ms: number;
 }
 
-/** What one store's drill answers. */
-export interface StoreDrill {
-  readonly checks: readonly Check[];
-  /** When the backup was taken, by its oldest claim. */
-  readonly takenMs: number;
-  /** The newest record that the restored copy holds; undefined when none says when it was written. */
-  readonly newestMs: number | undefined;
-  /** Servers of the sandbox, with their versions and ids. */
-  readonly servers: readonly { readonly id: string; readonly version: string; readonly address: string }[];
-  /** What was restored, with the digests of the bytes. */
-  readonly files?: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
-}
-
-export interface DrillRequest<Live extends LiveFacts> {
-  readonly id: string;
+/** One store of a drill: how its live system is read, and how its backup is tried. */
+export interface StorePart<Live extends LiveFacts = LiveFacts> {
   readonly store: Store;
-  readonly directory: string;
-  readonly choice: Choice;
-  readonly limits: DrillLimits & { readonly rpoMs: number; readonly rtoMs: number };
+  /** Where there is no backup of it the drill goes on without, and says so. */
+  readonly optional?: boolean;
   /** Reads the live system, once, before the sandbox starts. Undefined: none was given. */
   readonly readLive?: (signal: AbortSignal) => Promise<Result<Live>>;
   drill(set: BackupSet, live: Live | undefined, ctx: DrillContext): Promise<StoreDrill>;
+}
+
+export interface DrillRequest {
+  readonly id: string;
+  readonly store: DrillScope;
+  readonly directory: string;
+  readonly choice: Choice;
+  readonly limits: DrillLimits & Objectives;
+  /** One; for all stores each of them, in the order in which they are restored. */
+  readonly parts: readonly StorePart[];
+  /** Looks at what stands side by side in the sandbox, when all of them have been tried. */
+  across?(drilled: readonly Drilled[], ctx: DrillContext): Promise<{ readonly checks: readonly Check[]; readonly consistency: Consistency | null }>;
 }
 
 export interface DrillParts {
@@ -54,13 +58,13 @@ export interface DrillParts {
 
 export interface DrillOutcome {
   readonly id: string;
-  readonly store: Store;
+  readonly store: DrillScope;
   readonly status: 'passed' | 'failed';
   readonly startedAt: string;
   readonly endedAt: string;
   readonly checks: readonly Check[];
-  readonly backup: { readonly set: string; readonly takenAt: string; readonly ageSeconds: number; readonly bytes: number; readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string | null }[] } | null;
-  /** From the newest restored record to the begin of the drill; null where no record says when it was written. */
+  readonly backup: DrilledBackup | null;
+  /** From the newest restored record to the begin of the drill, the longest of its stores; null where no record says when it was written. */
   readonly rpoSeconds: number | null;
   readonly rtoSeconds: number;
   readonly phases: Readonly<Record<Phase, number>>;
@@ -71,13 +75,15 @@ export interface DrillOutcome {
   readonly reaped: readonly string[];
   readonly choice: Choice;
   readonly directory: string;
-  readonly limits: DrillRequest<LiveFacts>['limits'];
+  readonly limits: DrillRequest['limits'];
   /** Where it was restored; null when no sandbox was made. */
   readonly sandbox: { readonly kind: string; readonly id: string; readonly addresses: readonly string[] } | null;
   readonly newestRecordAt: string | null;
+  /** Of Redis and NATS restored together; null where not both were. */
+  readonly consistency: Consistency | null;
 }
 
-export async function runDrill<Live extends LiveFacts>(request: DrillRequest<Live>, parts: DrillParts): Promise<DrillOutcome> {
+export async function runDrill(request: DrillRequest, parts: DrillParts): Promise<DrillOutcome> {
   const { clock, signal } = parts;
   const startedMs = clock.now();
   const steps: StepLine[] = [];
@@ -90,104 +96,140 @@ export async function runDrill<Live extends LiveFacts>(request: DrillRequest<Liv
       steps.push({ phase, doing, startedAt: isoTime(from), ms: clock.now() - from });
     }
   };
+  const prefix = prefixOfScope(request.store);
   const checks: Check[] = [];
   const outcome = await attempt(request, { ...parts, during, checks });
-  const { set, store, teardown } = outcome;
+  const { drilled, teardown } = outcome;
   const phases = Object.fromEntries(PHASES.map((phase) => [phase, steps.filter((step) => step.phase === phase).reduce((sum, { ms }) => sum + ms, 0)])) as Record<Phase, number>;
   const rtoMs = phases.detect + phases.fetch + phases.restore + phases.verify + phases.ready;
-  const newestMs = store?.newestMs;
-  const rpoMs = newestMs === undefined ? undefined : Math.max(0, startedMs - newestMs);
-  if (store !== undefined) checks.push(...objectives(request, { rpoMs, rtoMs }));
-  if (teardown !== undefined) checks.push(teardown.left.length === 0 && teardown.directoryGone ? passed(`${request.store}.sandbox.gone`, `${teardown.processes} process(es) ended, the folder is removed.`) : failed(`${request.store}.sandbox.gone`, `Left behind: ${teardown.left.join('; ') || 'the folder of the sandbox'}.`));
-  if (signal.aborted) checks.push(failed(`${request.store}.drill.completes`, 'The drill was cancelled.'));
+  const loss = measureLoss(drilled, { startedMs, limits: request.limits });
+  checks.push(...loss.checks);
+  if (drilled.length > 0) checks.push(rtoCheck(prefix, rtoMs, request.limits));
+  if (teardown !== undefined) checks.push(teardown.left.length === 0 && teardown.directoryGone ? passed(`${prefix}.sandbox.gone`, `${teardown.processes} process(es) ended, the folder is removed.`) : failed(`${prefix}.sandbox.gone`, `Left behind: ${teardown.left.join('; ') || 'the folder of the sandbox'}.`));
+  if (signal.aborted) checks.push(failed(`${prefix}.drill.completes`, 'The drill was cancelled.'));
+  const restored = request.parts.every(({ store, optional = false }) => isRestored(checks, store) || (optional && !outcome.chosen.some((set) => set.store === store)));
   return {
     id: request.id,
     store: request.store,
     // Skipped is never passed: a drill in which nothing was restored has proven nothing.
-    status: store !== undefined && checks.every(({ status }) => status !== 'failed') && checks.some(({ name, status }) => name === `${request.store}.restore.loads` && status === 'passed') ? 'passed' : 'failed',
+    status: drilled.length > 0 && restored && checks.every(({ status }) => status !== 'failed') ? 'passed' : 'failed',
     startedAt: isoTime(startedMs),
     endedAt: isoTime(clock.now()),
     checks,
-    backup: set === undefined ? null : backupOf(set, store, startedMs),
-    rpoSeconds: rpoMs === undefined ? null : Math.round(rpoMs / 1_000),
+    backup: drilledBackup(outcome.chosen, drilled, startedMs),
+    rpoSeconds: loss.rpoMs === undefined ? null : Math.round(loss.rpoMs / 1_000),
     rtoSeconds: Math.round(rtoMs / 100) / 10,
     phases,
     steps,
-    live: outcome.live ?? null,
-    servers: store?.servers ?? [],
+    live: outcome.lives.length === 0 ? null : mergeLives(outcome.lives),
+    servers: drilled.flatMap(({ result }) => result.servers),
     teardown: teardown ?? null,
     reaped: outcome.reaped,
     choice: request.choice,
     directory: request.directory,
     limits: request.limits,
     sandbox: outcome.sandbox ?? null,
-    newestRecordAt: newestMs === undefined ? null : isoTime(newestMs),
+    newestRecordAt: loss.newestMs === undefined ? null : isoTime(loss.newestMs),
+    consistency: outcome.consistency ?? null,
   };
 }
 
-interface Attempt<Live> {
-  readonly set?: BackupSet;
-  readonly live?: Live;
-  readonly store?: StoreDrill;
+function isRestored(checks: readonly Check[], store: Store): boolean {
+  return checks.some(({ name, status }) => name === `${store}.restore.loads` && status === 'passed');
+}
+
+interface Attempt {
+  /** Also those that could not be tried. */
+  readonly chosen: readonly BackupSet[];
+  readonly lives: readonly LiveFacts[];
+  readonly drilled: readonly Drilled[];
+  readonly consistency?: Consistency | null;
   readonly teardown?: Teardown;
   readonly sandbox?: NonNullable<DrillOutcome['sandbox']>;
   readonly reaped: readonly string[];
 }
 
-async function attempt<Live extends LiveFacts>(request: DrillRequest<Live>, parts: DrillParts & { readonly during: DrillContext['during']; readonly checks: Check[] }): Promise<Attempt<Live>> {
+type Attempting = DrillParts & { readonly during: DrillContext['during']; readonly checks: Check[] };
+
+async function attempt(request: DrillRequest, parts: Attempting): Promise<Attempt> {
   const { checks, during, clock, signal } = parts;
-  let live: Live | undefined;
-  if (request.readLive !== undefined) {
-    const readLive = request.readLive;
-    const read = await during('live', 'reading facts of the live system (read only)', () => readLive(signal));
+  const lives = new Map<Store, LiveFacts>();
+  const none = (chosen: readonly BackupSet[] = []): Attempt => ({ chosen, lives: [...lives.values()], drilled: [], reaped: [] });
+  for (const { store, readLive } of request.parts) {
+    if (readLive === undefined) continue;
+    const read = await during('live', `reading facts of the live system (read only)${request.parts.length > 1 ? ` for ${store}` : ''}`, () => readLive(signal));
     // Without them it could not be told whether the sandbox is the live system.
-    if (!read.ok) return { ...none(checks, failed(`${request.store}.live.readable`, `The live system cannot be read, so it could not be told from the sandbox. ${read.failure.message}`)) };
-    live = read.value;
+    if (!read.ok) {
+      checks.push(failed(`${store}.live.readable`, `The live system cannot be read, so it could not be told from the sandbox. ${read.failure.message}`));
+      return none();
+    }
+    lives.set(store, read.value);
   }
-  const withLive = live === undefined ? {} : { live };
   const inventory = await during('detect', `looking for backups in ${request.directory}`, () => readInventory(request.directory));
-  if (!inventory.ok) return { ...none(checks, failed(`${request.store}.backup.found`, inventory.failure.message)), ...withLive };
-  const set = chooseSet(inventory.value, request.store, request.choice, clock.now());
-  if (set === undefined) return { ...none(checks, failed(`${request.store}.backup.found`, `There is no backup of ${request.store} in ${request.directory}${request.choice.kind === 'random' ? ' within the window' : request.choice.kind === 'named' ? ` of ${request.choice.stamp}` : ''}.`)), ...withLive };
-  if (set.files.length === 0) return { ...none(checks, failed(`${request.store}.backup.found`, `${request.store}-${set.stamp} has no file.`)), set, ...withLive };
-  checks.push(passed(`${request.store}.backup.found`, `${request.store}-${set.stamp}, ${request.choice.kind === 'random' ? `chosen by the seed ${request.choice.seed}` : request.choice.kind === 'named' ? 'as asked' : 'the newest'}, ${set.files.length} file(s).`));
-  const { sandbox, reaped } = await parts.createSandbox();
-  const folders = reaped.map(({ folder }) => folder);
-  const place = () => ({ kind: sandbox.kind, id: sandbox.id, addresses: [...sandbox.addresses()] });
-  try {
-    const store = await request.drill(set, live, { clock, signal, sandbox, limits: request.limits, redisCheckRdb: parts.redisCheckRdb, connect: parts.connect, during });
-    checks.push(...store.checks);
-    return { set, ...withLive, store, sandbox: place(), teardown: await during('teardown', 'removing the sandbox', () => sandbox.teardown()), reaped: folders };
-  } catch (error) {
-    checks.push(failed(`${request.store}.drill.completes`, `The drill broke off: ${error instanceof Error ? error.message : 'for no reason given'}`));
-    return { set, ...withLive, sandbox: place(), teardown: await during('teardown', 'removing the sandbox', () => sandbox.teardown()), reaped: folders };
+  if (!inventory.ok) {
+    checks.push(failed(`${prefixOfScope(request.store)}.backup.found`, inventory.failure.message));
+    return none();
   }
+  const { chosen, toTry, found } = findBackups(request, inventory.value, clock.now());
+  checks.push(...found);
+  if (toTry.length === 0) return none(chosen);
+  const { sandbox, reaped } = await parts.createSandbox();
+  const ctx: DrillContext = { clock, signal, sandbox, limits: request.limits, redisCheckRdb: parts.redisCheckRdb, connect: parts.connect, during };
+  const drilled: Drilled[] = [];
+  let consistency: Consistency | null = null;
+  let name = '';
+  try {
+    for (const { part, set } of toTry) {
+      name = part.store;
+      const result = await part.drill(set, lives.get(part.store), ctx);
+      checks.push(...result.checks);
+      drilled.push({ store: part.store, set, result });
+    }
+    name = prefixOfScope(request.store);
+    const across = await request.across?.(drilled, ctx);
+    checks.push(...(across?.checks ?? []));
+    consistency = across?.consistency ?? null;
+  } catch (error) {
+    checks.push(failed(`${name}.drill.completes`, `The drill broke off: ${error instanceof Error ? error.message : 'for no reason given'}`));
+  }
+  const place = { kind: sandbox.kind, id: sandbox.id, addresses: [...sandbox.addresses()] };
+  return { chosen, lives: [...lives.values()], drilled, consistency, sandbox: place, teardown: await during('teardown', 'removing the sandbox', () => sandbox.teardown()), reaped: reaped.map(({ folder }) => folder) };
 }
 
-function none(checks: Check[], check: Check): { readonly reaped: readonly string[] } {
-  checks.push(check);
-  return { reaped: [] };
+/** A store without its backup fails the drill; the others are tried all the same, for their evidence. */
+function findBackups(request: DrillRequest, inventory: Inventory, nowMs: number): { readonly chosen: readonly BackupSet[]; readonly toTry: readonly { readonly part: StorePart; readonly set: BackupSet }[]; readonly found: readonly Check[] } {
+  const { choice, directory } = request;
+  const sets = chooseTogether(inventory, request.parts.map(({ store }) => store), choice, nowMs);
+  const found: Check[] = [];
+  const toTry: { part: StorePart; set: BackupSet }[] = [];
+  for (const part of request.parts) {
+    const name = `${part.store}.backup.found`;
+    const set = sets.get(part.store);
+    if (set === undefined) {
+      const which = choice.kind === 'random' ? ' within the window' : choice.kind === 'named' ? ` of ${choice.stamp}` : '';
+      found.push((part.optional === true ? skipped : failed)(name, `There is no backup of ${part.store} in ${directory}${which}.`));
+    } else if (set.files.length === 0) found.push(failed(name, `${part.store}-${set.stamp} has no file.`));
+    else {
+      found.push(passed(name, `${part.store}-${set.stamp}, ${how(request, set)}, ${set.files.length} file(s).`));
+      toTry.push({ part, set });
+    }
+  }
+  return { chosen: [...sets.values()], toTry, found };
 }
 
-function objectives(request: DrillRequest<LiveFacts>, measured: { readonly rpoMs: number | undefined; readonly rtoMs: number }): readonly Check[] {
-  const { rpoMs, rtoMs } = request.limits;
-  const name = `${request.store}.objective`;
-  const rpo: Check =
-    measured.rpoMs === undefined
-      ? { name: `${name}.rpo`, status: 'skipped', detail: 'No restored record says when it was written, so the loss cannot be measured.' }
-      : { name: `${name}.rpo`, status: measured.rpoMs > rpoMs ? 'warning' : 'passed', detail: `${Math.round(measured.rpoMs / 1_000)} s between the newest restored record and the drill; the objective is ${Math.round(rpoMs / 1_000)} s.` };
-  const rto: Check = { name: `${name}.rto`, status: measured.rtoMs > rtoMs ? 'failed' : 'passed', detail: `${Math.round(measured.rtoMs / 100) / 10} s to find, fetch, restore and verify; the objective is ${Math.round(rtoMs / 1_000)} s.` };
-  return [rpo, rto];
+function how({ choice, parts }: DrillRequest, set: BackupSet): string {
+  const nearest = parts.length > 1 && !(choice.kind === 'named' && choice.stamp === set.stamp);
+  if (choice.kind === 'latest') return 'the newest';
+  if (choice.kind === 'named') return nearest ? 'the nearest to the one that was asked for' : 'as asked';
+  return `chosen by the seed ${choice.seed}${nearest ? ', of the other stores the nearest to it' : ''}`;
 }
 
-function backupOf(set: BackupSet, store: StoreDrill | undefined, startedMs: number): NonNullable<DrillOutcome['backup']> {
-  // A drill that broke off has no claim but that of the name.
-  const takenMs = store === undefined || store.takenMs === 0 ? set.namedMs : store.takenMs;
+function mergeLives(lives: readonly LiveFacts[]): LiveFacts {
+  const each = [...new Set(lives)];
+  const connections = each.flatMap((facts) => facts.connections ?? []);
   return {
-    set: `${set.store}-${set.stamp}`,
-    takenAt: isoTime(takenMs),
-    ageSeconds: Math.max(0, Math.round((startedMs - takenMs) / 1_000)),
-    bytes: set.bytes,
-    files: set.files.map(({ path, bytes }) => ({ path, bytes, sha256: store?.files?.find((file) => file.path === path)?.sha256 ?? null })),
+    identity: [...new Set(each.flatMap(({ identity }) => identity))],
+    addresses: [...new Set(each.flatMap(({ addresses }) => addresses))],
+    ...(connections.length === 0 ? {} : { connections: { opened: connections.reduce((sum, { opened }) => sum + opened, 0), closed: connections.reduce((sum, { closed }) => sum + closed, 0) } }),
   };
 }

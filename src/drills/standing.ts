@@ -1,9 +1,9 @@
 /** What the evidence in a directory says of a drill: its last result, and when it last passed. */
 import { join } from 'node:path';
-import type { Store } from '#backups/names.ts';
 import { bundleFile, type Bundle } from './evidence/bundle.ts';
 import { listBundles, readLink } from './evidence/chain.ts';
 import type { DrillResult, DrillStanding, NamedDrill } from './desk.ts';
+import type { DrillScope } from './scope.ts';
 
 /** So many bundles of one store are looked at, from the newest: a drill every day for a year. */
 const LOOK_BACK = 400;
@@ -17,7 +17,7 @@ interface Remembered {
 
 export interface Standings {
   of(drill: NamedDrill): Promise<readonly DrillStanding[]>;
-  find(drill: NamedDrill, store: Store, token: string): Promise<DrillResult | undefined>;
+  find(drill: NamedDrill, store: DrillScope, token: string): Promise<DrillResult | undefined>;
 }
 
 export function createStandings(): Standings {
@@ -35,7 +35,7 @@ export function createStandings(): Standings {
     return fresh;
   };
 
-  const idsOf = async (bundles: string, store: Store): Promise<readonly string[]> => {
+  const idsOf = async (bundles: string, store: DrillScope): Promise<readonly string[]> => {
     try {
       return (await listBundles(bundles)).filter((id) => id.split('-')[1] === store).toReversed();
     } catch {

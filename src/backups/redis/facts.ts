@@ -29,6 +29,7 @@ export async function readFacts(connections: readonly RedisConnection[], options
     keysByPrefix: [...prefixes.values()].toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)),
     required,
     sample: sample.map(({ key, type, sha256, expiresAtMs }) => ({ key, type, sha256, expiresAt: expiresAtMs === null ? null : isoTime(expiresAtMs) })),
+    sampleSeed: options.seed,
     unreadable,
     newestRecordAt: newestMs === 0 ? null : isoTime(newestMs),
   };

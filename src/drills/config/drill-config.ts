@@ -12,7 +12,7 @@ import type { DrillContext, LiveFacts } from '../context.ts';
 import { fetchFiles, type Fetched } from '../fetch.ts';
 import { checkFiles, checkManifest } from '../files.ts';
 import { checkIsolation } from '../isolation.ts';
-import type { StoreDrill } from '../run.ts';
+import type { StoreDrill } from '../drilled.ts';
 import { faultsOf } from './documents.ts';
 import { readConfig, type ConfigKey } from './read-config.ts';
 

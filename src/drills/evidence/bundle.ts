@@ -19,6 +19,9 @@ export interface Approval {
   readonly by: string;
   readonly at: string;
   readonly reason: string;
+  /** It was given before the run, for this window; else on the card of the run. */
+  readonly ahead?: boolean;
+  readonly window?: { readonly from: string; readonly to: string } | null;
 }
 
 export interface BundleContext {
@@ -50,7 +53,8 @@ export function bundleBody(outcome: DrillOutcome, context: BundleContext): JsonO
     steps,
     checks,
     counts: Object.fromEntries(CHECK_STATUSES.map((status) => [status, checks.filter((check) => check.status === status).length])),
-    rpo: { seconds: outcome.rpoSeconds, newestRecordAt: outcome.newestRecordAt, objectiveSeconds: Math.round(limits.rpoMs / 1_000) },
+    rpo: { seconds: outcome.rpoSeconds, newestRecordAt: outcome.newestRecordAt, objectiveSeconds: Math.round(limits.rpoMs / 1_000), objectiveSet: limits.rpoSet === true },
+    consistency: outcome.consistency,
     rto: { seconds: outcome.rtoSeconds, phasesMs: outcome.phases, objectiveSeconds: Math.round(limits.rtoMs / 1_000) },
     limits: { maxAgeSeconds: Math.round(limits.maxAgeMs / 1_000), tolerance: limits.tolerance },
     deviations: deviationsOf(outcome),

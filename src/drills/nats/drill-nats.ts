@@ -13,7 +13,7 @@ import type { DrillContext, LiveFacts } from '../context.ts';
 import { fetchFiles, type Fetched } from '../fetch.ts';
 import { checkFiles, checkManifest } from '../files.ts';
 import { checkIsolation } from '../isolation.ts';
-import type { StoreDrill } from '../run.ts';
+import type { StoreDrill } from '../drilled.ts';
 import { lookInto, readStreamBackups, type StreamBackup, type WireState } from './backup-files.ts';
 import type { NatsSandboxClient, RestoredStream } from './client.ts';
 
@@ -85,7 +85,7 @@ export async function drillNats(drill: NatsDrill, ctx: DrillContext): Promise<St
     const all = looked.length > 0 && restored.length === looked.length;
     checks.push(all ? passed('nats.restore.loads', `${restored.join(', ')} restored into nats-server ${server.version}.`) : failed('nats.restore.loads', looked.length === 0 ? 'The backup holds no stream.' : `${restored.length} of ${looked.length} streams could be restored.`));
     const newestMs = Math.max(0, ...newest);
-    return end({ servers, newestMs: newestMs === 0 ? undefined : newestMs });
+    return end({ servers, newestMs: newestMs === 0 ? undefined : newestMs, ...(all ? { copy: { store: 'nats', server, streams: restored } } : {}) });
   } finally {
     await client.close();
   }

@@ -9,7 +9,7 @@ import { checkFiles, checkManifest } from '../files.ts';
 import type { DrillContext } from '../context.ts';
 import { fetchFiles, type Fetched } from '../fetch.ts';
 import { checkIsolation } from '../isolation.ts';
-import type { StoreDrill } from '../run.ts';
+import type { StoreDrill } from '../drilled.ts';
 import type { SandboxRedis } from '../sandbox/sandbox.ts';
 import type { Canary, RedisLive } from './facts.ts';
 import { checkRdbFiles, type CheckedFile } from './rdb-checks.ts';
@@ -65,7 +65,7 @@ export async function drillRedis(drill: RedisDrill, ctx: DrillContext): Promise<
     }
     const verified = await ctx.during('verify', 'looking at what was restored', () => verifyDataset({ connections, manifest, live, canary: drill.canary, files: files.files, expired: loaded.value.reduce((sum, { loaded: one }) => sum + one.expired, 0), takenMs: taken.takenMs }, ctx));
     checks.push(...verified.checks);
-    return end({ ...taken, servers, newestMs: verified.newestMs });
+    return end({ ...taken, servers, newestMs: verified.newestMs, copy: { store: 'redis', servers: loaded.value } });
   });
 }
 

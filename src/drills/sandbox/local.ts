@@ -76,7 +76,8 @@ async function loadShards(shards: readonly RedisToLoad[], starting: Starting & {
   for (const [i, shard] of shards.entries()) {
     const port = ports[i] ?? 0;
     addresses.push(`127.0.0.1:${port}`);
-    const node = await startRedisNode({ command, folder: join(directory, `redis-${i}`), port, password, shard, clock: parts.clock, signal });
+    // Named by its port: one sandbox may load several backups.
+    const node = await startRedisNode({ command, folder: join(directory, `redis-${port}`), port, password, shard, clock: parts.clock, signal });
     if (!node.ok) return node;
     children.push(node.value.child);
     const at = { host: '127.0.0.1', port, password };

@@ -1,5 +1,6 @@
 import { defineRead, succeed, z } from '#step-kit/index.ts';
 import { Drills } from '../desk.ts';
+import { sayScope } from '../scope.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -71,7 +72,7 @@ export const standingList = defineRead({
         });
       }
     }
-    const lines = items.map((item) => `Drill ${item.drill} of ${item.store} ${item.ran ? `${item.lastStatus} ${Math.round((item.lastAgeSeconds * 1_000) / HOUR_MS)} h ago` : 'has never run'}.`);
+    const lines = items.map((item) => `Drill ${item.drill} of ${sayScope(item.store)} ${item.ran ? `${item.lastStatus} ${Math.round((item.lastAgeSeconds * 1_000) / HOUR_MS)} h ago` : 'has never run'}.`);
     const none = name === '' ? 'No drill is configured that may run here.' : `No drill "${name}" is configured that may run here.`;
     return succeed({ items, allPassed: items.length > 0 && items.every(({ lastStatus }) => lastStatus === 'passed'), say: lines.join(' ') || none });
   },

@@ -1,8 +1,8 @@
 import { sha256 } from '#kernel/digest.ts';
 import { formatDuration } from '#kernel/duration.ts';
-import { STORES, type Store } from '#backups/names.ts';
 import { defineWrite, fail, succeed, z, type Item, type ItemEnd, type JsonObject } from '#step-kit/index.ts';
 import { Drills, type DrillDesk, type DrillResult, type NamedDrill } from '../desk.ts';
+import { DRILL_SCOPES, sayScope, type DrillScope } from '../scope.ts';
 
 /** A restore of a hundred gigabytes takes hours. */
 const WITHIN_MS = 12 * 3_600_000;
@@ -35,6 +35,7 @@ export const storeRun = defineWrite({
   summary: 'Runs a configured restore drill: restores a backup into a sandbox, checks it, and keeps signed evidence. The live system is only read.',
   tier: 'R1',
   aside: true,
+  ahead: ({ drill }) => drill,
   // A drill that was cut off tears its sandbox down and writes what it saw; that takes seconds, and a killed one writes nothing.
   landsWithinMs: 60_000,
   timeoutMs: WITHIN_MS,
@@ -52,7 +53,7 @@ export const storeRun = defineWrite({
     const live = drill.target === null ? 'No live system is read.' : `The live system of ${drill.target} is read before the sandbox starts, and not after.`;
     const notes = ctx.only === undefined ? await Promise.all(drill.stores.map((store) => desk.backupsSay(drill, store))) : [];
     return succeed({
-      summary: `Restores ${said(drill)} of ${drill.stores.join(', ')} from ${drill.backups} into a ${drill.sandbox} sandbox on the machine of the bot, checks it, and removes the sandbox. ${live} It costs memory, disk and time there, as a restore does.`,
+      summary: `Restores ${said(drill)} of ${drill.stores.map(sayScope).join(', ')} from ${drill.backups} into a ${drill.sandbox} sandbox on the machine of the bot, checks it, and removes the sandbox. ${live} It costs memory, disk and time there, as a restore does.`,
       items,
       notes,
     });
@@ -63,7 +64,7 @@ export const storeRun = defineWrite({
     const store = storeOf(item);
     if (drill === undefined || store === undefined) return fail('notFound', missing(desk, name, ctx.target), 'no');
     const token = tokenOf(ctx.idempotencyKey);
-    const approvals = [{ by: ctx.approvedBy, at: new Date(ctx.now()).toISOString(), reason: `approval of run ${ctx.runId}` }];
+    const approvals = ctx.approvals.map(({ by, at, reason, window }) => ({ by, at, reason: reason ?? `approval of run ${ctx.runId}`, ahead: window !== null, window }));
     const ran = await desk.run({ drill, store, token, requestedBy: ctx.runId, approvals }, ctx.signal);
     return ran.ok ? succeed(resultOf(ran.value)) : { ok: false, failure: { ...ran.failure, landed: 'maybe' } };
   },
@@ -92,9 +93,9 @@ function missing(desk: DrillDesk, name: string, target: string): string {
   return `No drill "${name}" is configured that may run on ${target}; there are: ${desk.drills().map((drill) => drill.name).join(', ') || 'none'}.`;
 }
 
-function storeOf({ next }: Item): Store | undefined {
+function storeOf({ next }: Item): DrillScope | undefined {
   const store = typeof next === 'object' && next !== null && !Array.isArray(next) ? (next as JsonObject)['restore'] : undefined;
-  return STORES.find((one) => one === store);
+  return DRILL_SCOPES.find((one) => one === store);
 }
 
 function tokenOf(idempotencyKey: string): string {
@@ -106,18 +107,18 @@ function said({ choice }: NamedDrill): string {
 }
 
 /** What decides that the drill is the one that was approved: all of its configuration. Which backup it finds is part of the drill. */
-function itemOf(drill: NamedDrill, store: Store): Item {
+function itemOf(drill: NamedDrill, store: DrillScope): Item {
   const { limits, choice } = drill;
   return {
     key: `drill/${drill.name}/${store}`,
-    title: `Restore drill ${drill.name}: ${store}`,
+    title: `Restore drill ${drill.name}: ${sayScope(store)}`,
     current: {
       backups: drill.backups,
       choice: choice.kind === 'latest' ? 'latest' : `random within ${formatDuration(choice.windowMs)}`,
       comparesWith: drill.target ?? 'nothing live',
       sandbox: drill.sandbox,
       maxAge: formatDuration(limits.maxAgeMs),
-      rpo: formatDuration(limits.rpoMs),
+      rpo: `${formatDuration(limits.rpoMs)}${limits.rpoSet === true ? '' : ', by default'}`,
       rto: formatDuration(limits.rtoMs),
       tolerance: limits.tolerance,
       evidence: drill.bundles,
@@ -145,10 +146,10 @@ function resultOf({ id, store, status, backup, rpoSeconds, rtoSeconds, bundle, c
 }
 
 function say(store: string, result: z.output<typeof output> | undefined): string {
-  if (result === undefined) return `What came of the drill of ${store} cannot be read.`;
+  if (result === undefined) return `What came of the drill of ${sayScope(store)} cannot be read.`;
   const { status, backup, failed, rtoSeconds, bundle } = result;
   const what = backup === '' ? 'no backup was found' : backup;
   const [first] = failed;
   const why = status === 'passed' || first === undefined ? '' : ` ${failed.length} check(s) failed, first ${first.name}: ${first.detail}`;
-  return `The drill of ${store} (${what}) has ${status} in ${rtoSeconds} s.${why} Evidence: ${bundle}.`;
+  return `The drill of ${sayScope(store)} (${what}) has ${status} in ${rtoSeconds} s.${why} Evidence: ${bundle}.`;
 }

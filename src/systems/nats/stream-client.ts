@@ -4,6 +4,7 @@ import type { JetStreamManager, NatsConnection } from 'nats';
 import { fail, succeed, type Failure, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { restoreStream, snapshotStream, type Snapshot } from './snapshot.ts';
+import { readMessages, type StoredMessage } from './stream-messages.ts';
 
 const CONNECT_MS = 5_000;
 const REQUEST_MS = 10_000;
@@ -35,6 +36,8 @@ export interface StreamClient {
   check(stream: string, signal?: AbortSignal): Promise<Result<null>>;
   /** SHA-256 over sequence, subject, headers and payload of every message, in order; undefined when they cannot all be read. */
   digest(stream: string, range: { readonly messages: number; readonly firstSeq: number; readonly lastSeq: number }, signal?: AbortSignal): Promise<string | undefined>;
+  /** The messages of these subjects, or all, in order. Throws where they cannot all be read. */
+  messages(stream: string, subjects: string | undefined, signal: AbortSignal): AsyncIterable<StoredMessage>;
   close(): Promise<void>;
 }
 
@@ -118,6 +121,7 @@ function clientOf(nc: NatsConnection, jsm: JetStreamManager, options: StreamClie
       const checked = await snapshotStream(nc, { stream, check: true, noConsumers: true, answerOnly: checksFirst(nc.info?.version ?? ''), ...(signal === undefined ? {} : { signal }), write: () => Promise.resolve() });
       return checked.ok ? succeed(null) : checked;
     },
+    messages: (stream, subjects, signal) => readMessages(nc, { stream, subjects, signal }),
     digest: (stream, range, signal) => digest(nc, stream, range, { addToContent: options.addToContent, signal }),
     async close() {
       await nc.close();

@@ -12,7 +12,7 @@ import { startRedis, startRedisCluster } from '../../kit/servers/redis.ts';
 const LIMITS = { maxAgeMs: 7_200_000, rpoMs: 3_600_000, rtoMs: 900_000, tolerance: 0.5 };
 
 function toDo(store: Store, directory: string, temp: string, live: string): DrillToDo {
-  return { store, directory, temp, choice: { kind: 'latest' }, limits: LIMITS, live: { url: new Secret(live) } };
+  return { store, directory, temp, choice: { kind: 'latest' }, limits: LIMITS, live: { [store === 'nats' ? 'nats' : 'redis']: { url: new Secret(live) } } };
 }
 
 /** Does the drill, with what the proxy had counted at the first step in the sandbox, and at the end. */

@@ -16,7 +16,7 @@ export function drillOutcome(more: Partial<DrillOutcome> = {}): DrillOutcome {
       { name: 'redis.objective.rto', status: 'passed', detail: '2.5 s to find, fetch, restore and verify; the objective is 900 s.' },
       { name: 'redis.sandbox.gone', status: 'passed', detail: '1 process(es) ended, the folder is removed.' },
     ],
-    backup: { set: 'redis-20261121T060000Z', takenAt: '2026-11-21T06:00:00.000Z', ageSeconds: 5, bytes: 4_096, files: [{ path: 'redis-20261121T060000Z.rdb', bytes: 4_096, sha256: 'ab'.repeat(32) }] },
+    backup: { set: 'redis-20261121T060000Z', takenAt: '2026-11-21T06:00:00.000Z', ageSeconds: 5, bytes: 4_096, files: [{ path: 'redis-20261121T060000Z.rdb', bytes: 4_096, sha256: 'ab'.repeat(32) }], sets: [{ store: 'redis', set: 'redis-20261121T060000Z', takenAt: '2026-11-21T06:00:00.000Z', ageSeconds: 5, bytes: 4_096, sampleSeed: '0a1b' }] },
     rpoSeconds: 12,
     rtoSeconds: 2.5,
     phases: { live: 100, detect: 100, fetch: 400, restore: 1_000, verify: 900, ready: 100, teardown: 50 },
@@ -33,6 +33,7 @@ export function drillOutcome(more: Partial<DrillOutcome> = {}): DrillOutcome {
     limits: { maxAgeMs: 7_200_000, tolerance: 0.5, rpoMs: 3_600_000, rtoMs: 900_000 },
     sandbox: { kind: 'local', id: 'abc123', addresses: ['127.0.0.1:34567'] },
     newestRecordAt: '2026-11-21T05:59:53.000Z',
+    consistency: null,
     ...more,
   };
 }

@@ -46,8 +46,8 @@ describe('what drill run is told', () => {
 
   it('keeps passwords out of what could be printed', () => {
     const { toDo } = read('redis', '--backups', 'b', '--live', 'rediss://:inurl@redis:6379', '--password-file', join(directory, 'pw'), '--ca', join(directory, 'ca.pem'));
-    expect(toDo.live?.password?.reveal()).toBe('s3cret');
-    expect(toDo.live?.tls).toEqual({ ca: 'CA' });
+    expect(toDo.live?.redis?.password?.reveal()).toBe('s3cret');
+    expect(toDo.live?.redis?.tls).toEqual({ ca: 'CA' });
     expect(JSON.stringify(toDo)).not.toMatch(/s3cret|inurl/);
   });
 

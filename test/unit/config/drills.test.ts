@@ -17,18 +17,18 @@ function problem(drill: string): string {
 }
 
 describe('drills', () => {
-  test('take paths from the file, and all stores one after the other', () => {
+  test('take paths from the file, and all stores as one', () => {
     const loaded = load('  - { name: all-of-it, target: standalone, store: all, backups: backups, choice: random, window: 3d, maxAge: 26h, tolerance: 0.1, bundles: /evidence, temp: scratch }\n');
     if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
     expect(loaded.config.drills).toEqual([
       {
         name: 'all-of-it',
         target: 'standalone',
-        stores: ['redis', 'nats', 'config'],
+        stores: ['all'],
         backups: '/etc/bot/backups',
         sandbox: 'local',
         choice: { kind: 'random', windowMs: 259_200_000 },
-        limits: { maxAgeMs: 93_600_000, rpoMs: 3_600_000, rtoMs: 900_000, tolerance: 0.1 },
+        limits: { maxAgeMs: 93_600_000, rpoMs: 3_600_000, rpoSet: false, rtoMs: 900_000, tolerance: 0.1 },
         bundles: '/evidence',
         key: '/evidence/signing-key.pem',
         temp: '/etc/bot/scratch',

@@ -7,7 +7,7 @@ import { readAddress, withResolved } from '#drills/live-address.ts';
 import { drillRedis } from '#drills/redis/drill-redis.ts';
 import type { RedisLive } from '#drills/redis/facts.ts';
 import { prefixOf } from '#drills/redis/live.ts';
-import { runDrill } from '#drills/run.ts';
+import { runDrill, type StorePart } from '#drills/run.ts';
 import type { Sandbox } from '#drills/sandbox/sandbox.ts';
 import { systemClock } from '#kernel/clock.ts';
 import { succeed } from '#kernel/failure.ts';
@@ -39,8 +39,9 @@ async function drillInto(server: { readonly runId: string; readonly host: string
     },
   };
   const limits = { maxAgeMs: 1, tolerance: 0.5, rpoMs: 1, rtoMs: 1 };
+  const redis: StorePart<RedisLive> = { store: 'redis', readLive: async () => succeed(LIVE), drill: (set, live, ctx) => drillRedis({ directory, set, live, canary: undefined }, ctx) };
   const outcome = await runDrill(
-    { id: 'x', store: 'redis', directory, choice: { kind: 'latest' }, limits, readLive: async () => succeed(LIVE), drill: (set, live, ctx) => drillRedis({ directory, set, live, canary: undefined }, ctx) },
+    { id: 'x', store: 'redis', directory, choice: { kind: 'latest' }, limits, parts: [redis] },
     {
       clock: systemClock,
       signal: new AbortController().signal,

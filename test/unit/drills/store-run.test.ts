@@ -58,7 +58,7 @@ describe('drill.store.run', () => {
   it('plans one item for each store, with the directory, the rule of choice, the sandbox and the limits', async () => {
     const plan = await itemsOf(desk());
     expect(plan.items.map(({ key }) => key)).toEqual(['drill/quarterly/redis', 'drill/quarterly/nats']);
-    expect(plan.items[0]).toMatchObject({ current: { backups: '/backups', choice: 'random within 7d', comparesWith: 'prod', sandbox: 'local', maxAge: '2h', rpo: '1h', rto: '15m', tolerance: 0.5, evidence: '/evidence' }, next: { restore: 'redis' } });
+    expect(plan.items[0]).toMatchObject({ current: { backups: '/backups', choice: 'random within 7d', comparesWith: 'prod', sandbox: 'local', maxAge: '2h', rpo: '1h, by default', rto: '15m', tolerance: 0.5, evidence: '/evidence' }, next: { restore: 'redis' } });
     expect(plan.notes).toEqual(['3 backups of redis.', '3 backups of nats.']);
   });
 
