@@ -1,17 +1,20 @@
 /** What restores are made of: the backups in the target's directory, and connections to its live systems. */
 import { readInventory } from '#backups/inventory.ts';
-import { compareStreams, findSavedStreams, isRestored, putStream, sideOf, type StreamPort } from '#backups/restore/nats.ts';
+import { compareStreams, findSavedBy, findSavedStreams, putStream, sideOf, standingOf, type StreamPort } from '#backups/restore/nats.ts';
 import { compareConfig, findSaved, lookAtConfig, putConfig, whyNotRestorable, type ConfigPlace } from '#backups/restore/config.ts';
 import type { TargetConfig } from '#config/config.ts';
 import type { Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import { createKubernetesClient } from '#systems/kubernetes/client.ts';
 import { openStreamClient } from '#systems/nats/stream-client.ts';
-import type { ConfigRestore, RestoreClient, StreamRestore } from '#systems/restore/client.ts';
+import type { ConfigRestore, RestoreClient, StreamRestore, StreamSide } from '#systems/restore/client.ts';
 import { natsOf, redisOf, type LiveSystem } from './live-system.ts';
+import { createRedisRestore } from './restore-redis.ts';
 import { createServices } from './restore-services.ts';
 import { createWriters, type Writers } from './restore-writers.ts';
 import { backUpTarget, natsOfTarget } from './target-backups.ts';
+
+const SAVE_TRIES = 3;
 
 /** Undefined: the target names no directory of backups. */
 export function createRestoreClient(target: TargetConfig, clock: Clock): RestoreClient | undefined {
@@ -34,6 +37,7 @@ export function createRestoreClient(target: TargetConfig, clock: Clock): Restore
       return live.ok ? succeed(configOf(directory, live.value, { target, clock })) : live;
     },
     streams: () => (nats === undefined ? fail('invalid', 'The target has no NATS configured: there is nothing to restore into.', 'no') : succeed(streamsOf(directory, target, { writers, clock }))),
+    redis: () => createRedisRestore(target, directory, clock),
     async close() {
       await Promise.allSettled([writers.close(), cluster?.close()]);
     },
@@ -82,15 +86,36 @@ function streamsOf(directory: string, target: TargetConfig, { writers, clock }: 
       return silent.ok ? succeed([...(stopped === undefined ? [] : [stopped.value]), silent.value]) : silent;
     },
     compare: (asked) => onPort((port) => compareStreams(directory, asked, port)),
-    async save(streams, { signal }) {
-      const taken = await backUpTarget(target, { store: 'nats', directory, streams }, { clock, signal });
-      return taken.ok ? succeed(stampIn(taken.value.manifestPath)) : taken;
-    },
-    savedSince: async (sinceMs, wanted) => succeed(await findSavedStreams(directory, sinceMs, wanted)),
+    save: (streams, effect, { signal }) => saveStreams({ directory, streams, effect }, { target, clock, signal, look: (stream) => onPort((port) => sideOf(port, stream)) }),
+    savedBy: async (effect) => succeed(await findSavedBy(directory, effect)),
     put: (change, stamp, { signal }) => onPort((port) => putStream(directory, stamp, change, port, signal)),
-    look: (stream) => onPort((port) => sideOf(port, stream)),
-    isRestored,
+    standing: (change) => onPort((port) => standingOf(directory, change, port)),
   };
+}
+
+interface Saving {
+  readonly target: TargetConfig;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  look(stream: string): Promise<Result<StreamSide>>;
+}
+
+/** A message that grows too old meanwhile does no harm; one that comes in makes it begin again, since then somebody writes. */
+async function saveStreams({ directory, streams, effect }: { readonly directory: string; readonly streams: readonly string[]; readonly effect: string }, { target, clock, signal, look }: Saving): Promise<Result<string>> {
+  for (let tries = 0; tries < SAVE_TRIES && !signal.aborted; tries += 1) {
+    const there: { stream: string; side: StreamSide }[] = [];
+    for (const stream of streams) {
+      const side = await look(stream);
+      if (!side.ok) return side;
+      if (side.value.present) there.push({ stream, side: side.value });
+    }
+    if (there.length === 0) return succeed('');
+    const taken = await backUpTarget(target, { store: 'nats', directory, streams: there.map(({ stream }) => stream), effect }, { clock, signal });
+    if (!taken.ok) return taken;
+    const stamp = stampIn(taken.value.manifestPath);
+    if ((await findSavedStreams(directory, there)) === stamp) return succeed(stamp);
+  }
+  return fail('conflict', `${streams.join(', ')} moved while they were backed up: somebody writes.`);
 }
 
 function stampIn(manifestPath: string): string {

@@ -6,29 +6,11 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
+import type { ConfigAsked, ConfigChange, ConfigComparison, Side } from '#systems/restore/client.ts';
 import { CONFIG_FILE_MAX_BYTES, configFileShape } from '../config-file.ts';
 import { readInventory, type BackupSet } from '../inventory.ts';
 import { revisionOf, withoutRevision, withRevision } from './revision.ts';
 import { openServers, type Connect, type RedisAt, type Servers } from './servers.ts';
-
-export interface Side {
-  readonly present: boolean;
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly revision: number;
-}
-
-export interface ConfigChange {
-  readonly key: string;
-  readonly now: Side;
-  readonly next: Side;
-}
-
-export interface ConfigAsked {
-  readonly stamp: string;
-  readonly keys: readonly string[] | undefined;
-  readonly remove: readonly string[];
-}
 
 export interface ConfigPlace {
   readonly directory: string;
@@ -49,13 +31,6 @@ if ARGV[1] == '0' then if v then return 'changed' end elseif not v or v ~= ARGV[
 if ARGV[3] == '0' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[4]) end
 return 'done'`;
 
-export interface Comparison {
-  readonly takenAtMs: number;
-  readonly changes: readonly ConfigChange[];
-  readonly same: number;
-  readonly notes: readonly string[];
-}
-
 interface ReadSet {
   readonly takenAtMs: number;
   readonly missing: readonly string[];
@@ -63,7 +38,7 @@ interface ReadSet {
   readonly others: readonly string[];
 }
 
-export async function compareConfig(place: ConfigPlace, asked: ConfigAsked, signal: AbortSignal): Promise<Result<Comparison>> {
+export async function compareConfig(place: ConfigPlace, asked: ConfigAsked, signal: AbortSignal): Promise<Result<ConfigComparison>> {
   const set = await readConfigSet(place.directory, asked.stamp);
   if (!set.ok) return set;
   const { texts, others, missing, takenAtMs } = set.value;
@@ -183,6 +158,8 @@ export function whyNotRestorable(set: BackupSet): string {
   if (set.manifest === 'none') return `${name} has no manifest, so whether it is what was backed up cannot be told.`;
   if ('unreadable' in set.manifest) return `The manifest of ${name} cannot be read: ${set.manifest.unreadable}.`;
   if (set.manifest.store !== set.store) return `The manifest of ${name} is that of a backup of ${set.manifest.store}.`;
+  // Streams can be restored one by one; a part of the keys is no Redis.
+  if (set.store === 'redis' && !set.manifest.complete) return `${name} is not complete: ${someOf(set.manifest.missing)}.`;
   const wrong = set.manifest.files.filter((noted) => set.files.find(({ path }) => path === noted.path)?.bytes !== noted.bytes);
   return wrong.length === 0 ? '' : `${name} is damaged: ${someOf(wrong.map(({ path }) => path))} is missing or of another size.`;
 }

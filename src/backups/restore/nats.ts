@@ -1,13 +1,14 @@
 /**
- * Streams from a backup back into a live JetStream. A server refuses to restore over a stream that is there, so it is removed first:
- * only when a backup that has just been read through holds it as it is, and nobody writes.
+ * Streams from a backup back into a live JetStream. A server refuses to restore over a stream that is there (10130, reliability.md §C.3), so
+ * it is removed first: only when a backup that has just been read through holds all that is in it.
  */
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fail, succeed, type Result } from '#kernel/failure.ts';
+import { fail, succeed, type Failure, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
+import type { StreamChange, StreamComparison, StreamFound, StreamsAsked, StreamSide, StreamStanding } from '#systems/restore/client.ts';
 import { readInventory, type BackupSet } from '../inventory.ts';
 import type { Manifest, NatsFacts } from '../manifest.ts';
 import type { LiveStream, StreamSource } from '../take-nats.ts';
@@ -19,101 +20,106 @@ export interface StreamPort extends StreamSource {
   remove(stream: string): Promise<Result<null>>;
 }
 
-export interface StreamSide {
-  readonly present: boolean;
-  readonly messages: number;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  readonly consumers: number;
-}
-
-export interface StreamChange {
-  readonly stream: string;
-  readonly now: StreamSide;
-  readonly next: StreamSide;
-  /** Messages that are older than this are gone as soon as they are restored; 0: none. */
-  readonly maxAgeSeconds: number;
-}
-
-export interface StreamComparison {
-  readonly takenAtMs: number;
-  readonly changes: readonly StreamChange[];
-  readonly same: readonly string[];
-}
-
 type Noted = NatsFacts['streams'][number];
 const ABSENT: StreamSide = { present: false, messages: 0, firstSeq: 0, lastSeq: 0, consumers: 0 };
 const SETS_LOOKED_AT = 10;
 const CHUNK_BYTES = 64 * 1024;
 const backupJson = z.looseObject({ config: z.looseObject({ name: z.string(), max_age: z.number().default(0) }), state: z.looseObject({}) });
 
-export async function compareStreams(directory: string, asked: { readonly stamp: string; readonly streams: readonly string[] | undefined }, port: StreamPort): Promise<Result<StreamComparison>> {
+export async function compareStreams(directory: string, asked: StreamsAsked, port: StreamPort): Promise<Result<StreamComparison>> {
   const set = await wholeSet(directory, asked.stamp);
   if (!set.ok) return set;
   const noted = set.value.manifest.nats?.streams ?? [];
-  const wanted = asked.streams ?? noted.map(({ name }) => name);
-  const changes: StreamChange[] = [];
-  const same: string[] = [];
-  for (const name of wanted) {
+  const streams: StreamFound[] = [];
+  for (const name of asked.streams ?? noted.map((one) => one.name)) {
     const backup = noted.find((one) => one.name === name);
     if (backup === undefined) return fail('notFound', `nats-${asked.stamp} does not hold the stream ${name}.`, 'no');
     const described = await describe(directory, backup);
     if (!described.ok) return described;
     const now = await sideOf(port, name);
     if (!now.ok) return now;
-    const next: StreamSide = { present: true, messages: backup.state.messages, firstSeq: backup.state.firstSeq, lastSeq: backup.state.lastSeq, consumers: backup.state.consumers };
-    if (isSide(now.value, next)) same.push(name);
-    else changes.push({ stream: name, now: now.value, next, maxAgeSeconds: Math.round(described.value.config.max_age / 1e9) });
+    const change = { stream: name, next: notedSide(backup), maxAgeSeconds: Math.round(described.value.config.max_age / 1e9) };
+    streams.push({ ...change, now: now.value, same: isRestored(now.value, change) });
   }
-  return succeed({ takenAtMs: Date.parse(set.value.manifest.takenAt), changes, same });
+  return succeed({ takenAtMs: Date.parse(set.value.manifest.takenAt), streams });
 }
 
-/** Removes what is there and restores; what a failure leaves is said, since then the stream may be gone. */
-export async function putStream(directory: string, stamp: string, change: StreamChange, port: StreamPort, signal: AbortSignal): Promise<Result<'done' | 'changed'>> {
+/** Removes what is there and restores; what a failure leaves is said, since then the stream may be gone. One that is restored already is left alone. */
+export async function putStream(directory: string, stamp: string, change: StreamChange, port: StreamPort, signal: AbortSignal): Promise<Result<'done' | 'changed' | 'part'>> {
   const { stream } = change;
-  const again = await compareStreams(directory, { stamp, streams: [stream] }, port);
-  if (!again.ok) return { ok: false, failure: { ...again.failure, landed: 'no' } };
-  const [now] = again.value.changes;
-  if (now === undefined || !isSide(now.now, change.now) || !isSide(now.next, change.next)) return succeed('changed');
   const set = await wholeSet(directory, stamp);
-  if (!set.ok) return { ok: false, failure: { ...set.failure, landed: 'no' } };
+  if (!set.ok) return unsent(set.failure);
   const noted = set.value.manifest.nats?.streams.find(({ name }) => name === stream);
-  const described = noted === undefined ? undefined : await describe(directory, noted);
-  if (noted === undefined || described?.ok !== true) return fail('refused', `nats-${stamp} does not say what ${stream} was.`, 'no');
-  let safety: string | undefined;
-  if (change.now.present) {
-    safety = await findSavedStreams(directory, 0, [{ stream, side: change.now }]);
-    if (safety === undefined) return fail('refused', `${stream} as it is now is in no backup in ${directory}: it would be lost. Back it up first.`, 'no');
+  if (noted === undefined || !isSide(notedSide(noted), change.next)) return succeed('changed');
+  const described = await describe(directory, noted);
+  if (!described.ok) return unsent(described.failure);
+  const standing = await standingOf(directory, change, port);
+  if (!standing.ok) return unsent(standing.failure);
+  const { is, set: safety } = standing.value;
+  if (is === 'restored') return succeed('done');
+  if (is === 'part') return succeed('part');
+  if (is === 'other') return fail('refused', `${stream} as it is now is in no backup in ${directory}: it would be lost. Back it up first.`, 'no');
+  if (is === 'kept') {
     const removed = await port.remove(stream);
     if (!removed.ok) return { ok: false, failure: { ...removed.failure, landed: 'maybe' } };
   }
   const { config, state } = described.value;
   const restored = await port.restore({ config: config as JsonObject, state: state as JsonObject, source: createReadStream(join(directory, noted.file), { highWaterMark: CHUNK_BYTES }), signal });
   if (restored.ok) return succeed('done');
-  const gone = safety === undefined ? '' : ` ${stream} was removed before: restore it from nats-${safety}, which holds it as it was.`;
+  const gone = safety === '' ? '' : ` ${stream} was removed before: nats-${safety} holds it as it was.`;
   return fail(restored.failure.reason, `${restored.failure.message}${gone}`, 'maybe');
 }
 
-/** Undefined where the stream holds something else; else how it is as the backup holds it. */
+export async function standingOf(directory: string, change: StreamChange, port: StreamPort): Promise<Result<StreamStanding>> {
+  const seen = await sideOf(port, change.stream);
+  if (!seen.ok) return seen;
+  const side = seen.value;
+  if (isRestored(side, change)) return succeed({ is: 'restored', side, set: '' });
+  if (!side.present) return succeed({ is: 'gone', side, set: '' });
+  const set = await findSavedStreams(directory, [{ stream: change.stream, side }]);
+  if (set !== undefined) return succeed({ is: 'kept', side, set });
+  return succeed({ is: isPart(side, change.next) ? 'part' : 'other', side, set: '' });
+}
+
+/** Messages that have meanwhile outlived their age are gone from it with right. */
 export function isRestored(seen: StreamSide, { next, maxAgeSeconds }: StreamChange): boolean {
   if (!seen.present || seen.lastSeq !== next.lastSeq || seen.consumers !== next.consumers) return false;
   if (seen.messages === next.messages && (next.messages === 0 || seen.firstSeq === next.firstSeq)) return true;
   return maxAgeSeconds > 0 && seen.messages < next.messages && seen.firstSeq > next.firstSeq;
 }
 
-export function isSide(a: StreamSide, b: StreamSide): boolean {
+/** No more than the backup holds: what a transfer leaves behind that broke off where the server writes while it receives (2.15, reliability.md §C.2). */
+export function isPart(seen: StreamSide, next: StreamSide): boolean {
+  return seen.present && seen.lastSeq <= next.lastSeq && seen.messages <= next.messages && seen.consumers <= next.consumers && (seen.messages === 0 || seen.firstSeq >= next.firstSeq);
+}
+
+/** Nothing came in since; what is gone since has outlived its age or was taken, and stands in the backup. */
+export function holds(saved: StreamSide, seen: StreamSide): boolean {
+  return saved.lastSeq === seen.lastSeq && saved.consumers >= seen.consumers && saved.messages >= seen.messages && (seen.messages === 0 || saved.firstSeq <= seen.firstSeq);
+}
+
+function isSide(a: StreamSide, b: StreamSide): boolean {
   return a.present === b.present && a.messages === b.messages && a.lastSeq === b.lastSeq && a.consumers === b.consumers && (a.messages === 0 || a.firstSeq === b.firstSeq);
 }
 
-/** The newest set, not older than that, that holds these streams just so; its archives are read from end to end. */
-export async function findSavedStreams(directory: string, sinceMs: number, wanted: readonly { readonly stream: string; readonly side: StreamSide }[]): Promise<string | undefined> {
+function notedSide({ state: { messages, firstSeq, lastSeq, consumers } }: Noted): StreamSide {
+  return { present: true, messages, firstSeq, lastSeq, consumers };
+}
+
+/** The newest set that holds all of these streams; its archives are read from end to end. */
+export async function findSavedStreams(directory: string, wanted: readonly { readonly stream: string; readonly side: StreamSide }[]): Promise<string | undefined> {
+  return newestWhole(directory, ({ nats }) => wanted.every(({ stream, side }) => nats?.streams.some((noted) => noted.name === stream && holds(notedSide(noted), side)) === true));
+}
+
+export async function findSavedBy(directory: string, effect: string): Promise<string | undefined> {
+  return newestWhole(directory, ({ tool }) => tool.effect === effect);
+}
+
+async function newestWhole(directory: string, fits: (manifest: Manifest) => boolean): Promise<string | undefined> {
   const inventory = await readInventory(directory);
   if (!inventory.ok) return undefined;
-  const sets = inventory.value.sets.filter(({ store, namedMs }) => store === 'nats' && namedMs >= Math.floor(sinceMs / 1_000) * 1_000).slice(0, SETS_LOOKED_AT);
-  for (const set of sets) {
-    const noted = typeof set.manifest === 'object' && 'version' in set.manifest ? (set.manifest.nats?.streams ?? []) : [];
-    const holds = wanted.every(({ stream, side }) => noted.some(({ name, state }) => name === stream && isSide({ present: true, messages: state.messages, firstSeq: state.firstSeq, lastSeq: state.lastSeq, consumers: state.consumers }, side)));
-    if (holds && (await wholeSet(directory, set.stamp)).ok) return set.stamp;
+  for (const { stamp, manifest } of inventory.value.sets.filter(({ store }) => store === 'nats').slice(0, SETS_LOOKED_AT)) {
+    if (typeof manifest === 'object' && 'version' in manifest && fits(manifest) && (await wholeSet(directory, stamp)).ok) return stamp;
   }
   return undefined;
 }
@@ -126,6 +132,10 @@ export async function sideOf(port: StreamPort, stream: string): Promise<Result<S
   if (!state.ok) return state;
   const { messages, firstSeq, lastSeq, consumers } = state.value;
   return succeed({ present: true, messages, firstSeq, lastSeq, consumers: consumers.length });
+}
+
+function unsent(failure: Failure): Result<never> {
+  return { ok: false, failure: { ...failure, landed: 'no' } };
 }
 
 /** Every byte of it as its manifest says; a part of the streams may be missing in it, which the caller sees. */

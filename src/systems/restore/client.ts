@@ -3,6 +3,7 @@
  * behind this, for the one directory that the target's configuration names.
  */
 import type { Result } from '#step-kit/index.ts';
+import type { RedisRestore } from './redis-port.ts';
 
 export interface Call {
   readonly signal: AbortSignal;
@@ -73,29 +74,54 @@ export interface StreamSide {
   readonly consumers: number;
 }
 
+/** What is to come of one stream. What it holds now is no part of it: messages that grow too old go by themselves, and services write until they are stopped. */
 export interface StreamChange {
   readonly stream: string;
-  readonly now: StreamSide;
   readonly next: StreamSide;
   /** Messages that are older than this go as soon as they are restored; 0: none. */
   readonly maxAgeSeconds: number;
 }
 
+export interface StreamFound extends StreamChange {
+  readonly now: StreamSide;
+  /** It holds what the backup holds, messages that have outlived their age left aside. */
+  readonly same: boolean;
+}
+
 export interface StreamsAsked {
   readonly stamp: string;
+  /** Undefined: all that the set holds. */
   readonly streams: readonly string[] | undefined;
+}
+
+export interface StreamComparison {
+  readonly takenAtMs: number;
+  readonly streams: readonly StreamFound[];
+}
+
+/**
+ * How far a restore of one stream is: `restored`; `kept`, it holds something else and a whole backup holds that; `gone`, it is not there; `part`, it
+ * holds no more than the backup and no backup holds just that, as a transfer leaves it that broke off; `other`, it holds something that no backup has.
+ */
+export interface StreamStanding {
+  readonly is: 'restored' | 'kept' | 'gone' | 'part' | 'other';
+  readonly side: StreamSide;
+  /** The backup that holds it, where it is `kept`. */
+  readonly set: string;
 }
 
 export interface StreamRestore {
   /** How it is known that nobody writes; a failure names who does. `services`: nobody but those services that the restore will stop. */
   writers(allowed: 'nobody' | 'services', call: Call): Promise<Result<readonly string[]>>;
-  compare(asked: StreamsAsked, call: Call): Promise<Result<{ readonly takenAtMs: number; readonly changes: readonly StreamChange[]; readonly same: readonly string[] }>>;
-  save(streams: readonly string[], call: Call): Promise<Result<string>>;
-  savedSince(sinceMs: number, wanted: readonly { readonly stream: string; readonly side: StreamSide }[]): Promise<Result<string | undefined>>;
-  put(change: StreamChange, stamp: string, call: Call): Promise<Result<'done' | 'changed'>>;
-  look(stream: string, call: Call): Promise<Result<StreamSide>>;
-  /** Whether the stream is as the change wants it, messages that have meanwhile outlived their age left aside. */
-  isRestored(seen: StreamSide, change: StreamChange): boolean;
+  /** The set, read from end to end, against what is there. */
+  compare(asked: StreamsAsked, call: Call): Promise<Result<StreamComparison>>;
+  /** Backs up those of the streams that are there, until the backup holds just what they hold. The stamp of the set; empty when none is there. */
+  save(streams: readonly string[], effect: string, call: Call): Promise<Result<string>>;
+  /** The whole set that this effect has taken; undefined when there is none. */
+  savedBy(effect: string, call: Call): Promise<Result<string | undefined>>;
+  /** Removes what is there, which a whole backup has to hold, and restores. `changed`: the set holds something else than was approved. `part`: see the standing; back it up first. */
+  put(change: StreamChange, stamp: string, call: Call): Promise<Result<'done' | 'changed' | 'part'>>;
+  standing(change: StreamChange, call: Call): Promise<Result<StreamStanding>>;
 }
 
 /** A service of Cordum that writes, as it is now. */
@@ -136,5 +162,7 @@ export interface RestoreClient {
   config(): Result<ConfigRestore>;
   /** A failure when the target has no NATS. */
   streams(): Result<StreamRestore>;
+  /** A failure when the target has no Redis. */
+  redis(): Result<RedisRestore>;
   close(): Promise<void>;
 }

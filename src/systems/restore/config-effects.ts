@@ -1,26 +1,16 @@
-/** The items of a configuration restore: the backup of what is there comes first, then each key. Pure. */
+/** The items of a configuration restore, between those that stop services and those that start them: the backup of what is there, then each key. Pure. */
 import { digestOf } from '#kernel/digest.ts';
 import { type AppliedItem, type Item, type JsonObject, type UndoStep, z } from '#step-kit/index.ts';
 import type { ConfigChange, ConfigComparison, Side } from './client.ts';
-
-export const SAFETY = 'safety-backup';
+import { outcomesOf, SAFETY, safetySetOf } from './outcome.ts';
 
 const side = z.object({ present: z.boolean(), sha256: z.string(), bytes: z.int(), revision: z.int() });
 const safety = z.object({ keys: z.array(z.object({ key: z.string(), sha256: z.string() })) });
 
-export const configOutput = z.object({
-  key: z.string(),
-  done: z.enum(['saved', 'restored', 'removed']),
-  /** The backup of what was there before; only of the first item. */
-  set: z.string(),
-  /** Whether the key was there before. */
-  wasThere: z.boolean(),
-});
-
 export function itemsOf({ changes }: ConfigComparison, stamp: string, directory: string): Item[] {
   const present = changes.filter(({ now }) => now.present);
   const keys = present.map(({ key, now }) => ({ key, sha256: now.sha256 }));
-  const first: Item[] = present.length === 0 ? [] : [{ key: SAFETY, title: `Back up the configuration that is there, to ${directory}`, current: { keys }, next: { action: 'a new backup config-…' } }];
+  const first: Item[] = present.length === 0 ? [] : [{ key: SAFETY, title: `Back up the configuration that is there, to ${directory}: the rollback point`, current: { keys }, next: { action: 'a new backup config-…' } }];
   return [...first, ...changes.map((change) => itemOf(change, stamp))];
 }
 
@@ -52,12 +42,11 @@ export function isSide(seen: Side, wanted: Side): boolean {
 }
 
 /** Back to the backup that was made first; keys that were not there before go. */
-export function undoConfig(applied: readonly AppliedItem[]): UndoStep | undefined {
-  const results = applied.map(({ result }) => configOutput.parse(result));
-  const set = results.find(({ done }) => done === 'saved')?.set ?? '';
-  const changed = results.filter(({ done }) => done !== 'saved');
+export function undoConfig(applied: readonly AppliedItem[], services: 'stop' | 'keep'): UndoStep | undefined {
+  const set = safetySetOf(applied);
+  const changed = outcomesOf(applied).filter(({ done }) => done === 'restored' || done === 'removed');
   if (set === '' || changed.length === 0) return undefined;
   const keys = changed.filter(({ wasThere }) => wasThere).map(({ key }) => key);
   const remove = changed.filter(({ wasThere }) => !wasThere).map(({ key }) => key);
-  return { uses: 'restore.config.apply', with: { set, keys, remove }, title: `Put the configuration back as config-${set} holds it` };
+  return { uses: 'restore.config.apply', with: { set, keys, remove, services }, title: `Put the configuration back as config-${set} holds it` };
 }

@@ -5,7 +5,7 @@
  */
 import { type AppliedItem, type ApplyContext, fail, type Item, type Plan, type PlanContext, type ProbeAnswer, type ProbeContext, type Result, type StepContext, succeed } from '#step-kit/index.ts';
 import type { ServiceControl, ServiceState } from './client.ts';
-import { type End, outcome, type RestoreOutput, restoreOutput } from './outcome.ts';
+import { type End, outcome, outcomesOf, type RestoreOutput, restoreOutput, safetySetOf } from './outcome.ts';
 import { Restore } from './system.ts';
 
 /** As of every write to Kubernetes: its API server gives up on a call after 60 s at most. */
@@ -137,6 +137,17 @@ export async function endOfService({ item, result }: AppliedItem, later: readonl
   if (later.some((one) => one.item.key === `start/${state.service}`)) return succeed({ end: 'done', say: '' });
   if (wanted > 0) return succeed({ end: 'returned', say: `${name} was started by somebody else: it wants ${wanted}.` });
   return succeed({ end: pods === 0 ? 'done' : 'pending', say: `${name} is at 0 (it had ${replicas})${pods === 0 ? '' : `, ${pods} pods are still going`}.` });
+}
+
+/** What a person has to know of a restore that has not come to its end: nothing is started by itself on data that is half restored. */
+export function goOn(applied: readonly AppliedItem[], store: string): string[] {
+  const outcomes = outcomesOf(applied);
+  const started = new Set(outcomes.filter(({ done }) => done === 'started').map(({ key }) => placeOf(key)?.service));
+  const stopped = outcomes.filter(({ done, key }) => done === 'stopped' && !started.has(placeOf(key)?.service));
+  if (stopped.length === 0) return [];
+  const set = safetySetOf(applied);
+  const back = set === '' ? '' : `, or restore ${store}-${set} to have what was there before`;
+  return [`Still stopped: ${stopped.map(({ key, replicas }) => `${placeOf(key)?.service ?? key} (it had ${replicas})`).join(', ')}. To go on, start the runbook again: a new plan takes up from here and starts them at its end${back}.`];
 }
 
 /** Asks again for a while: what has just been stopped may still be listed. */

@@ -1,8 +1,10 @@
-import { type AppliedItem, defineWrite, fail, type Item, type ItemEnd, type ProbeAnswer, type ProbeContext, type Result, type StepContext, succeed, type VerifyAnswer, z } from '#step-kit/index.ts';
-import type { ConfigAsked, Side } from '../client.ts';
-import { changeOf, configOutput, isSide, itemsOf, SAFETY, toSave, undoConfig } from '../config-effects.ts';
+import { type AppliedItem, defineWrite, fail, type Item, type ItemEnd, type Plan, type PlanContext, type ProbeAnswer, type ProbeContext, type Result, type StepContext, succeed, type VerifyAnswer, z } from '#step-kit/index.ts';
+import type { ConfigAsked, ConfigRestore, Side } from '../client.ts';
+import { changeOf, isSide, itemsOf, toSave, undoConfig } from '../config-effects.ts';
+import { type End, outcome, type RestoreOutput, restoreOutput, SAFETY } from '../outcome.ts';
 import { Restore } from '../system.ts';
 import { agoText, setName, stampOf } from '../words.ts';
+import { applyService, endOfService, goOn, isServiceItem, LANDS_WITHIN_MS, probeService, recheckService, type ServiceItems, serviceItems } from '../writers.ts';
 
 const MOST_KEYS = 500;
 const key = z.string().min(1).max(1_000);
@@ -12,9 +14,9 @@ export const configApply = defineWrite({
   summary: "Restores keys of Cordum's configuration and policy from a backup, after what is there has been backed up; each key only while it is as approved.",
   tier: 'R3',
   rate: { perSecond: 5, perHour: 2_000 },
-  // As for every write to Redis: what the network may still hold.
-  landsWithinMs: 30_000,
-  timeoutMs: 120_000,
+  // The longest of what it does: a call to Kubernetes.
+  landsWithinMs: LANDS_WITHIN_MS,
+  timeoutMs: 300_000,
   input: z.object({
     /** The time in the name of the backup. */
     set: setName,
@@ -22,35 +24,23 @@ export const configApply = defineWrite({
     keys: z.array(key).max(MOST_KEYS).optional(),
     /** Keys that are to go: those that a restore has made, when it is taken back. */
     remove: z.array(key).max(MOST_KEYS).default([]),
+    /** Each key is compared and set at once, so services may go on; `stop` when they must not see one key of before beside another of the backup. */
+    services: z.enum(['stop', 'keep']).default('keep'),
   }),
-  output: configOutput,
+  output: restoreOutput,
   examples: [{ title: 'Everything that differs from the backup of 06:00', with: { set: '20261121T060000Z' } }],
-  async plan(input, ctx) {
-    const client = ctx.use(Restore);
-    const config = client.config();
-    if (!config.ok) return config;
-    const asked = only(askedOf(input), ctx.only);
-    const compared = await config.value.compare(asked, ctx);
-    if (!compared.ok) return compared;
-    const { changes, same, takenAtMs, notes } = compared.value;
-    if (changes.length > MOST_KEYS) return fail('tooLarge', `${changes.length} keys differ; at most ${MOST_KEYS} are restored at once. Name them with keys.`);
-    const name = `config-${asked.stamp} (${agoText(ctx.now() - takenAtMs)})`;
-    const items = itemsOf(compared.value, asked.stamp, client.directory).filter((item) => ctx.only === undefined || item.key === ctx.only);
-    if (items.length === 0) return succeed({ summary: `Nothing to restore: ${same} keys are as in ${name}.`, items, notes });
-    const gone = changes.filter(({ next }) => !next.present).length;
-    const summary = `Restore ${changes.length - gone} keys of the configuration from ${name}${gone > 0 ? `, and remove ${gone}` : ''}. ${same} are as they are there. What was changed since then is lost from Cordum, and kept in a new backup. Schedulers take it up within 30 s, the safety kernel at its own interval.`;
-    return succeed({ summary, items, notes });
-  },
+  plan: (input, ctx) => (ctx.only !== undefined && isServiceItem(ctx.only) ? recheckService(ctx.only, ctx) : planKeys(input, ctx)),
   async apply(item, input, ctx) {
     const config = ctx.use(Restore).config();
     if (!config.ok) return config;
+    if (isServiceItem(item.key)) return applyService(item, ctx, () => whatLacks(config.value, askedOf(input), ctx));
     if (item.key === SAFETY) {
       const saved = await config.value.save(ctx);
       if (!saved.ok) return { ok: false, failure: { ...saved.failure, landed: 'no' } };
       const holds = await config.value.savedSince(0, toSave(item), ctx);
       if (!holds.ok) return { ok: false, failure: { ...holds.failure, landed: 'no' } };
       if (holds.value !== saved.value) return fail('conflict', `The configuration changed while it was backed up (config-${saved.value}): plan the restore again.`, 'no');
-      return succeed({ key: SAFETY, done: 'saved' as const, set: saved.value, wasThere: true });
+      return succeed(outcome(SAFETY, 'saved', { set: saved.value, wasThere: true }));
     }
     const change = changeOf(item);
     const put = await config.value.put(change, askedOf(input), ctx);
@@ -59,32 +49,80 @@ export const configApply = defineWrite({
     return succeed(resultOf(item));
   },
   async probe(item, _input, ctx) {
+    if (isServiceItem(item.key)) return probeService(item, ctx);
     const config = ctx.use(Restore).config();
     if (!config.ok) return { landed: 'unknown', evidence: config.failure.message, failure: config.failure };
     if (item.key === SAFETY) {
       const saved = await config.value.savedSince(ctx.intendedAt, toSave(item), ctx);
       if (!saved.ok) return { landed: 'unknown', evidence: saved.failure.message, failure: saved.failure };
       if (saved.value === undefined) return { landed: 'notApplied', evidence: 'No backup made since then holds what was there.' };
-      return { landed: 'applied', result: { key: SAFETY, done: 'saved', set: saved.value, wasThere: true }, evidence: `config-${saved.value} holds what was there.` };
+      return { landed: 'applied', result: outcome(SAFETY, 'saved', { set: saved.value, wasThere: true }), evidence: `config-${saved.value} holds what was there.` };
     }
     return probeKey(item, ctx);
   },
   async verify(applied, _input, ctx) {
     const ends: Record<string, ItemEnd> = {};
     const says: string[] = [];
-    for (const one of applied) {
-      const end = one.item.key === SAFETY ? await endOfSafety(one, ctx) : await endOfKey(one, ctx);
+    for (const [index, one] of applied.entries()) {
+      const end = await endOf(one, applied.slice(index + 1), ctx);
       if (!end.ok) return end;
       ends[one.item.key] = end.value.end;
       if (end.value.say !== '') says.push(end.value.say);
     }
-    const answer: VerifyAnswer = { ends, say: says.length === 0 ? `${applied.length} done, each as planned.` : says.slice(0, 10).join(' ') };
+    const rest = goOn(applied, 'config');
+    const answer: VerifyAnswer = { ends, say: says.length === 0 ? `${applied.length} done, each as planned.` : [...says.slice(0, 20), ...rest].join(' ') };
     return succeed(answer);
   },
-  undo: (applied) => undoConfig(applied),
+  undo: (applied, { services }) => undoConfig(applied, services),
 });
 
-function askedOf({ set, keys, remove }: { readonly set: string; readonly keys?: readonly string[] | undefined; readonly remove: readonly string[] }): ConfigAsked {
+interface Input {
+  readonly set: string;
+  readonly keys?: readonly string[] | undefined;
+  readonly remove: readonly string[];
+  readonly services: 'stop' | 'keep';
+}
+
+async function planKeys(input: Input, ctx: PlanContext): Promise<Result<Plan>> {
+  const client = ctx.use(Restore);
+  const config = client.config();
+  if (!config.ok) return config;
+  const services = input.services === 'stop' && ctx.only === undefined ? await servicesOf(ctx) : succeed({ stops: [], starts: [], notes: [] });
+  if (!services.ok) return services;
+  const asked = only(askedOf(input), ctx.only);
+  const compared = await config.value.compare(asked, ctx);
+  if (!compared.ok) return compared;
+  const { changes, same, takenAtMs } = compared.value;
+  if (changes.length > MOST_KEYS) return fail('tooLarge', `${changes.length} keys differ; at most ${MOST_KEYS} are restored at once. Name them with keys.`);
+  const { stops, starts } = services.value;
+  const notes = [...services.value.notes, ...compared.value.notes];
+  const name = `config-${asked.stamp} (${agoText(ctx.now() - takenAtMs)})`;
+  const items = itemsOf(compared.value, asked.stamp, client.directory).filter((item) => ctx.only === undefined || item.key === ctx.only);
+  if (items.length === 0) {
+    // A restore that broke off has left services stopped: the rest of it is to start them.
+    const rest = stops.length === 0 ? starts : [];
+    return succeed({ summary: `Nothing to restore: ${same} keys are as in ${name}.${rest.length === 0 ? '' : ' Start the services that a restore has stopped.'}`, items: rest, notes });
+  }
+  const gone = changes.filter(({ next }) => !next.present).length;
+  const outage = stops.length === 0 ? ' Schedulers take it up within 30 s, the safety kernel at its own interval.' : ` Cordum is down meanwhile: ${stops.length} services are stopped, and started again with what was restored.`;
+  const summary = `Restore ${changes.length - gone} keys of the configuration from ${name}${gone > 0 ? `, and remove ${gone}` : ''}. ${same} are as they are there. What was changed since then is lost from Cordum, and kept in a new backup.${outage}`;
+  return succeed({ summary, items: [...stops, ...items, ...starts], notes });
+}
+
+async function servicesOf(ctx: PlanContext): Promise<Result<ServiceItems>> {
+  if (ctx.use(Restore).services !== undefined) return serviceItems(ctx);
+  return fail('refused', 'The target has no Kubernetes configured, so the bot cannot stop services: stop them by hand and choose keep.');
+}
+
+/** A sentence when a key is not as it was to be; empty when all are. */
+async function whatLacks(config: ConfigRestore, asked: ConfigAsked, ctx: StepContext): Promise<Result<string>> {
+  const compared = await config.compare(asked, ctx);
+  if (!compared.ok) return compared;
+  const { length } = compared.value.changes;
+  return succeed(length === 0 ? '' : `${length} keys are not as config-${asked.stamp} holds them.`);
+}
+
+function askedOf({ set, keys, remove }: Input): ConfigAsked {
   return { stamp: stampOf(set), keys, remove };
 }
 
@@ -96,9 +134,9 @@ function only(asked: ConfigAsked, name: string | undefined): ConfigAsked {
   return { ...asked, keys: removed ? [] : [name], remove: removed ? [name] : [] };
 }
 
-function resultOf(item: Item): z.output<typeof configOutput> {
+function resultOf(item: Item): RestoreOutput {
   const { now, next } = changeOf(item);
-  return { key: item.key, done: next.present ? 'restored' : 'removed', set: '', wasThere: now.present };
+  return outcome(item.key, next.present ? 'restored' : 'removed', { wasThere: now.present });
 }
 
 async function probeKey(item: Item, ctx: ProbeContext): Promise<ProbeAnswer> {
@@ -110,9 +148,9 @@ async function probeKey(item: Item, ctx: ProbeContext): Promise<ProbeAnswer> {
   return { landed: 'unknown', evidence: `${item.key} is neither as it was nor as it was to be: somebody else has written it.` };
 }
 
-interface End {
-  readonly end: ItemEnd;
-  readonly say: string;
+async function endOf(one: AppliedItem, later: readonly AppliedItem[], ctx: StepContext): Promise<Result<End>> {
+  if (isServiceItem(one.item.key)) return endOfService(one, later, ctx);
+  return one.item.key === SAFETY ? endOfSafety(one, ctx) : endOfKey(one, ctx);
 }
 
 async function endOfSafety({ item, result }: AppliedItem, ctx: StepContext): Promise<Result<End>> {
@@ -120,8 +158,8 @@ async function endOfSafety({ item, result }: AppliedItem, ctx: StepContext): Pro
   if (!config.ok) return config;
   const saved = await config.value.savedSince(0, toSave(item), ctx);
   if (!saved.ok) return saved;
-  const { set } = configOutput.parse(result);
-  return succeed(saved.value === undefined ? { end: 'failed', say: `config-${set} does not hold what was there.` } : { end: 'done', say: `What was there is in config-${set}.` });
+  const { set } = restoreOutput.parse(result);
+  return succeed(saved.value === undefined ? { end: 'failed', say: `config-${set} does not hold what was there.` } : { end: 'done', say: `What was there is in config-${set}, the rollback point.` });
 }
 
 async function endOfKey({ item }: AppliedItem, ctx: StepContext): Promise<Result<End>> {

@@ -1,16 +1,19 @@
-import { type AppliedItem, defineWrite, fail, type Item, type ItemEnd, type ProbeAnswer, type ProbeContext, type Result, type StepContext, succeed, z } from '#step-kit/index.ts';
-import { changeOf, isSide, itemsOf, SAFETY, streamsOutput, toSave, undoStreams } from '../stream-effects.ts';
+import { type AppliedItem, type ApplyContext, defineWrite, fail, type Item, type ItemEnd, type Plan, type PlanContext, type ProbeAnswer, type ProbeContext, type Result, type StepContext, succeed, z } from '#step-kit/index.ts';
+import type { StreamRestore, StreamsAsked } from '../client.ts';
+import { type End, outcome, outcomesOf, type RestoreOutput, restoreOutput, SAFETY } from '../outcome.ts';
+import { changeOf, noteOf, streamItem, streamItems, toSave, undoStreams } from '../stream-effects.ts';
 import { Restore } from '../system.ts';
 import { agoText, setName, stampOf } from '../words.ts';
+import { applyService, endOfService, goOn, isServiceItem, LANDS_WITHIN_MS, probeService, recheckService, serviceItems, untilQuiet } from '../writers.ts';
 
 const MOST_STREAMS = 50;
 
 export const streamsApply = defineWrite({
   name: 'restore.streams.apply',
-  summary: 'Replaces streams of JetStream, with their consumers, by those of a backup, after what is there has been backed up and read through; only while nobody writes.',
+  summary: 'Stops the services of Cordum, backs up what is there, replaces streams of JetStream, with their consumers, by those of a backup, and starts the services again.',
   tier: 'R3',
-  // A removal or a chunk that is still under way. The server forgets a transfer after 5 s of silence.
-  landsWithinMs: 30_000,
+  // The longest of what it does: a call to Kubernetes. NATS forgets a transfer after 5 s of silence.
+  landsWithinMs: LANDS_WITHIN_MS,
   timeoutMs: 3_600_000,
   input: z.object({
     /** The time in the name of the backup. */
@@ -18,105 +21,154 @@ export const streamsApply = defineWrite({
     /** Only these; left out: all that the backup holds. */
     streams: z.array(z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, 'expected the name of a stream')).min(1).max(MOST_STREAMS).optional(),
   }),
-  output: streamsOutput,
+  output: restoreOutput,
   examples: [{ title: 'Both streams of Cordum', with: { set: '20261121T060000Z', streams: ['CORDUM_SYS', 'CORDUM_JOBS'] } }],
   async plan(input, ctx) {
-    const client = ctx.use(Restore);
-    const streams = client.streams();
+    const streams = ctx.use(Restore).streams();
     if (!streams.ok) return streams;
-    const quiet = await streams.value.writers('nobody', ctx);
-    if (!quiet.ok) return quiet;
-    const stamp = stampOf(input.set);
-    if (ctx.only !== undefined && ctx.only !== SAFETY && input.streams?.includes(ctx.only) === false) return succeed({ summary: 'It is none of the streams to restore.', items: [] });
-    const wanted = ctx.only === undefined || ctx.only === SAFETY ? input.streams : [ctx.only];
-    const compared = await streams.value.compare({ stamp, streams: wanted }, ctx);
-    if (!compared.ok) return compared;
-    const { changes, same, takenAtMs } = compared.value;
-    const items = itemsOf(changes, stamp, client.directory).filter(({ key }) => ctx.only === undefined || key === ctx.only);
-    const name = `nats-${stamp} (${agoText(ctx.now() - takenAtMs)})`;
-    const notes = [...quiet.value, ...(same.length === 0 ? [] : [`As in the backup already: ${same.join(', ')}.`])];
-    if (items.length === 0) return succeed({ summary: `Nothing to restore from ${name}.`, items, notes });
-    return succeed({ summary: `Restore ${changes.map(({ stream }) => stream).join(', ')} from ${name}. Messages since then are lost from NATS, and kept in a new backup; those of the backup that were handled since are delivered again: jobs may run twice.`, items, notes });
+    return ctx.only === undefined ? planAll(streams.value, askedOf(input), ctx) : recheck(streams.value, askedOf(input), ctx.only, ctx);
   },
   async apply(item, input, ctx) {
     const streams = ctx.use(Restore).streams();
     if (!streams.ok) return streams;
-    // Looked at once more: a service that was started meanwhile would lose what it writes.
-    const quiet = await streams.value.writers('nobody', ctx);
+    if (isServiceItem(item.key)) return applyService(item, ctx, () => whatLacks(streams.value, askedOf(input), ctx));
+    // What has just been stopped may be listed a moment longer; after the backup nobody may come any more.
+    const ask = (): Promise<Result<readonly string[]>> => streams.value.writers('nobody', ctx);
+    const quiet = item.key === SAFETY ? await untilQuiet(ask, ctx) : await ask();
     if (!quiet.ok) return { ok: false, failure: { ...quiet.failure, landed: 'no' } };
-    if (item.key === SAFETY) {
-      const wanted = toSave(item);
-      const saved = await streams.value.save(wanted.map(({ stream }) => stream), ctx);
-      if (!saved.ok) return { ok: false, failure: { ...saved.failure, landed: 'no' } };
-      const holds = await streams.value.savedSince(0, wanted);
-      if (!holds.ok) return { ok: false, failure: { ...holds.failure, landed: 'no' } };
-      if (holds.value !== saved.value) return fail('conflict', `nats-${saved.value} does not hold the streams as they were approved: they moved, or it is not whole. Plan the restore again.`, 'no');
-      return succeed({ stream: SAFETY, done: 'saved' as const, set: saved.value, wasThere: true });
-    }
-    const change = changeOf(item);
-    const put = await streams.value.put(change, stampOf(input.set), ctx);
-    if (!put.ok) return put;
-    if (put.value === 'changed') return fail('conflict', `${item.key} is not what was approved any more: it has been left alone.`, 'no');
-    return succeed({ stream: item.key, done: 'restored' as const, set: '', wasThere: change.now.present });
+    if (item.key !== SAFETY) return putOne(streams.value, item, askedOf(input), ctx);
+    const saved = await streams.value.save(toSave(item), ctx.idempotencyKey, ctx);
+    return saved.ok ? succeed(outcome(SAFETY, 'saved', { set: saved.value, wasThere: saved.value !== '' })) : { ok: false, failure: { ...saved.failure, landed: 'no' } };
   },
   async probe(item, _input, ctx) {
+    if (isServiceItem(item.key)) return probeService(item, ctx);
     const streams = ctx.use(Restore).streams();
     if (!streams.ok) return { landed: 'unknown', evidence: streams.failure.message, failure: streams.failure };
-    if (item.key !== SAFETY) return probeStream(item, ctx);
-    const saved = await streams.value.savedSince(ctx.intendedAt, toSave(item));
+    if (item.key !== SAFETY) return probeStream(streams.value, item, ctx);
+    const saved = await streams.value.savedBy(ctx.idempotencyKey, ctx);
     if (!saved.ok) return { landed: 'unknown', evidence: saved.failure.message, failure: saved.failure };
-    if (saved.value === undefined) return { landed: 'notApplied', evidence: 'No whole backup made since then holds the streams as they were.' };
-    return { landed: 'applied', result: { stream: SAFETY, done: 'saved', set: saved.value, wasThere: true }, evidence: `nats-${saved.value} holds the streams as they were.` };
+    if (saved.value === undefined) return { landed: 'notApplied', evidence: 'There is no whole backup of this effect.' };
+    return { landed: 'applied', result: outcome(SAFETY, 'saved', { set: saved.value, wasThere: true }), evidence: `nats-${saved.value} was taken by this effect.` };
   },
   async verify(applied, _input, ctx) {
     const ends: Record<string, ItemEnd> = {};
     const says: string[] = [];
-    for (const one of applied) {
-      const end = one.item.key === SAFETY ? await endOfSafety(one, ctx) : await endOfStream(one, ctx);
+    for (const [index, one] of applied.entries()) {
+      const end = await endOf(one, applied.slice(index + 1), ctx);
       if (!end.ok) return end;
       ends[one.item.key] = end.value.end;
-      says.push(end.value.say);
+      if (end.value.say !== '') says.push(end.value.say);
     }
-    return succeed({ ends, say: says.join(' ') });
+    return succeed({ ends, say: [...says, ...goOn(applied, 'nats')].join(' ') });
   },
   undo: (applied) => undoStreams(applied),
 });
 
-async function probeStream(item: Item, ctx: ProbeContext): Promise<ProbeAnswer> {
-  const streams = ctx.use(Restore).streams();
-  if (!streams.ok) return { landed: 'unknown', evidence: streams.failure.message, failure: streams.failure };
+function askedOf({ set, streams }: { readonly set: string; readonly streams?: readonly string[] | undefined }): StreamsAsked {
+  return { stamp: stampOf(set), streams };
+}
+
+async function planAll(restore: StreamRestore, asked: StreamsAsked, ctx: PlanContext): Promise<Result<Plan>> {
+  const { directory } = ctx.use(Restore);
+  const services = await serviceItems(ctx);
+  if (!services.ok) return services;
+  const { stops, starts } = services.value;
+  const quiet = await restore.writers(stops.length === 0 ? 'nobody' : 'services', ctx);
+  if (!quiet.ok) return quiet;
+  const compared = await restore.compare(asked, ctx);
+  if (!compared.ok) return compared;
+  const { streams, takenAtMs } = compared.value;
+  const differing = streams.filter(({ same }) => !same);
+  const name = `nats-${asked.stamp} (${agoText(ctx.now() - takenAtMs)})`;
+  const notes = [...services.value.notes, ...quiet.value, ...streams.map(noteOf)];
+  // Services that run until they are stopped may still write to a stream that is the same now.
+  const changes = differing.length > 0 && starts.length > 0 ? streams : differing;
+  if (changes.length > 0) {
+    const outage = stops.length === 0 ? '' : ` Cordum is down meanwhile: ${stops.length} services are stopped, and started again when the streams are whole.`;
+    return succeed({
+      summary: `Restore ${changes.map(({ stream }) => stream).join(', ')} from ${name}.${outage} Messages since then are lost from NATS, and kept in a new backup; those of the backup that were handled since are delivered again: jobs may run twice.`,
+      items: [...stops, ...streamItems(changes, asked.stamp, directory), ...starts],
+      notes,
+    });
+  }
+  // Nothing differs, but a restore that broke off has left services stopped: the rest of it is to start them.
+  const rest = stops.length === 0 ? starts : [];
+  return succeed({ summary: rest.length === 0 ? `Nothing to restore from ${name}.` : `The streams are as in ${name}: start the services that a restore has stopped.`, items: rest, notes });
+}
+
+/** Just before its effect: whether the item still is what was approved. Whether anybody writes is asked by the effect itself, so that it fails and stops the rest. */
+async function recheck(restore: StreamRestore, asked: StreamsAsked, key: string, ctx: PlanContext): Promise<Result<Plan>> {
+  if (isServiceItem(key)) return recheckService(key, ctx);
+  const { directory } = ctx.use(Restore);
+  if (key !== SAFETY && asked.streams?.includes(key) === false) return succeed({ summary: 'It is none of the streams to restore.', items: [] });
+  const compared = await restore.compare(key === SAFETY ? asked : { ...asked, streams: [key] }, ctx);
+  if (!compared.ok) return compared;
+  const { streams } = compared.value;
+  if (key !== SAFETY) return succeed({ summary: `Restore ${key}.`, items: streams.map((change) => streamItem(change, asked.stamp)) });
+  const services = await serviceItems(ctx);
+  if (!services.ok) return services;
+  // As when it was planned: all of them where services are stopped and started.
+  const changes = services.value.starts.length > 0 ? streams : streams.filter(({ same }) => !same);
+  return succeed({ summary: 'Back up what is there.', items: streamItems(changes, asked.stamp, directory).slice(0, 1) });
+}
+
+/** A part that a transfer has left is kept in a backup of its own first, as everything that is removed. */
+async function putOne(restore: StreamRestore, item: Item, { stamp }: StreamsAsked, ctx: ApplyContext): Promise<Result<RestoreOutput>> {
   const change = changeOf(item);
-  const seen = await streams.value.look(item.key, ctx);
-  if (!seen.ok) return { landed: 'unknown', evidence: `${item.key} cannot be seen. ${seen.failure.message}`, failure: seen.failure };
-  if (streams.value.isRestored(seen.value, change)) return { landed: 'applied', result: { stream: item.key, done: 'restored', set: '', wasThere: change.now.present }, evidence: `${item.key} holds what the backup holds: ${seen.value.messages} messages up to ${seen.value.lastSeq}.` };
-  if (isSide(seen.value, change.now)) return { landed: 'notApplied', evidence: `${item.key} is as it was.` };
-  if (!seen.value.present) return { landed: 'unknown', evidence: `${item.key} was removed and is not restored: start the restore again, with this backup or with the one that was made first.` };
-  return { landed: 'unknown', evidence: `${item.key} holds ${seen.value.messages} messages up to ${seen.value.lastSeq}: neither what it held nor what the backup holds.` };
+  let put = await restore.put(change, stamp, ctx);
+  if (put.ok && put.value === 'part') {
+    const saved = await restore.save([change.stream], ctx.idempotencyKey, ctx);
+    if (!saved.ok) return { ok: false, failure: { ...saved.failure, landed: 'no' } };
+    put = await restore.put(change, stamp, ctx);
+  }
+  if (!put.ok) return put;
+  if (put.value !== 'done') return fail('conflict', `${item.key} is not what was approved any more: it has been left alone.`, 'no');
+  return succeed(outcome(item.key, 'restored'));
 }
 
-interface End {
-  readonly end: ItemEnd;
-  readonly say: string;
+/** A sentence when a stream is not as the backup holds it; empty when all are. */
+async function whatLacks(restore: StreamRestore, asked: StreamsAsked, ctx: StepContext): Promise<Result<string>> {
+  const compared = await restore.compare(asked, ctx);
+  if (!compared.ok) return compared;
+  const lacking = compared.value.streams.filter(({ same }) => !same).map(({ stream }) => stream);
+  return succeed(lacking.length === 0 ? '' : `${lacking.join(', ')} ${lacking.length === 1 ? 'is' : 'are'} not as nats-${asked.stamp} holds ${lacking.length === 1 ? 'it' : 'them'}.`);
 }
 
-async function endOfSafety({ item, result }: AppliedItem, ctx: StepContext): Promise<Result<End>> {
+async function probeStream(restore: StreamRestore, item: Item, ctx: ProbeContext): Promise<ProbeAnswer> {
+  const { key } = item;
+  const seen = await restore.standing(changeOf(item), ctx);
+  if (!seen.ok) return { landed: 'unknown', evidence: `${key} cannot be seen. ${seen.failure.message}`, failure: seen.failure };
+  const { is, set, side } = seen.value;
+  const held = `${side.messages} messages up to ${side.lastSeq}`;
+  if (is === 'restored') return { landed: 'applied', result: outcome(key, 'restored'), evidence: `${key} holds what the backup holds: ${held}.` };
+  if (is === 'kept') return { landed: 'notApplied', evidence: `${key} holds ${held}, as nats-${set} does: it has not been touched.` };
+  if (is === 'gone') return { landed: 'notApplied', evidence: `${key} is not there: it was removed and is not restored yet.` };
+  if (is === 'part') return { landed: 'notApplied', evidence: `${key} holds ${held}, a part of the backup: the transfer broke off.` };
+  return { landed: 'unknown', evidence: `${key} holds ${held}: neither what a backup holds nor a part of the one that is restored. Somebody else has written it.` };
+}
+
+async function endOf(one: AppliedItem, later: readonly AppliedItem[], ctx: StepContext): Promise<Result<End>> {
+  const { item } = one;
+  if (isServiceItem(item.key)) return endOfService(one, later, ctx);
   const streams = ctx.use(Restore).streams();
   if (!streams.ok) return streams;
-  const saved = await streams.value.savedSince(0, toSave(item));
-  if (!saved.ok) return saved;
-  const { set } = streamsOutput.parse(result);
-  return succeed(saved.value === undefined ? { end: 'failed', say: `nats-${set} does not hold what was there.` } : { end: 'done', say: `What was there is in nats-${set}.` });
-}
-
-async function endOfStream({ item }: AppliedItem, ctx: StepContext): Promise<Result<End>> {
-  const streams = ctx.use(Restore).streams();
-  if (!streams.ok) return streams;
+  if (item.key === SAFETY) return endOfSafety(one);
   const change = changeOf(item);
-  const seen = await streams.value.look(item.key, ctx);
+  const seen = await streams.value.standing(change, ctx);
   if (!seen.ok) return seen;
-  const { messages, lastSeq, consumers, present } = seen.value;
-  const gone = change.next.messages - messages;
-  if (streams.value.isRestored(seen.value, change)) return succeed({ end: 'done', say: `${item.key}: ${messages} messages up to ${lastSeq}, ${consumers} consumers, as in the backup${gone > 0 ? `, less ${gone} that are older than the stream keeps` : ''}.` });
-  if (!present) return succeed({ end: 'failed', say: `${item.key} is not there.` });
-  return succeed({ end: 'failed', say: `${item.key} holds ${messages} messages up to ${lastSeq} and ${consumers} consumers; the backup has ${change.next.messages} up to ${change.next.lastSeq} and ${change.next.consumers}.` });
+  const { is, side } = seen.value;
+  const held = `${item.key}: ${side.messages} messages up to ${side.lastSeq}, ${side.consumers} consumers`;
+  const gone = change.next.messages - side.messages;
+  if (is === 'restored') return succeed({ end: 'done', say: `${held}, as in the backup${gone > 0 ? `, less ${gone} that are older than the stream keeps` : ''}.` });
+  // It was as in the backup before the first service started, or that would not have been started; since then they write.
+  const started = outcomesOf(later).some(({ done }) => done === 'started');
+  if (started && side.present && side.lastSeq >= change.next.lastSeq) return succeed({ end: 'done', say: `${held}: restored, and written to since the services run.` });
+  if (!side.present) return succeed({ end: 'failed', say: `${item.key} is not there.` });
+  return succeed({ end: 'failed', say: `${held}; the backup has ${change.next.messages} up to ${change.next.lastSeq} and ${change.next.consumers}.` });
+}
+
+/** It was read from end to end when it was taken, and is again before anything is removed. */
+function endOfSafety({ result }: AppliedItem): Result<End> {
+  const { set } = restoreOutput.parse(result);
+  return succeed({ end: 'done', say: set === '' ? 'None of the streams was there before.' : `What was there is in nats-${set}, the rollback point.` });
 }
