@@ -6,9 +6,11 @@ import { z } from 'zod';
 import type { RedisConnection } from './connection.ts';
 
 /** Of each kind at most so many are read; more are said. */
-const EACH_MAX = 2_000;
+export const RECORDS_EACH_MAX = 2_000;
 const UNREADABLE_MAX = 200;
 const SCAN_COUNT = 1_000;
+/** Records that are asked for at a time. */
+const AT_A_TIME = 50;
 
 const configDocument = z.looseObject({ scope: z.string(), scope_id: z.string(), data: z.unknown() });
 const anyObject = z.looseObject({});
@@ -29,6 +31,16 @@ const KINDS: readonly Kind[] = [
   { name: 'job requests', prefix: 'job:req', pattern: 'job:req:*', shape: anyObject },
 ];
 
+/** How the keys of these records begin. */
+export const RECORD_BEGINNINGS: readonly string[] = KINDS.map(({ prefix }) => `${prefix}:`);
+
+/** Keys with such a beginning, as somebody has found them already. */
+export interface FoundKeys {
+  readonly beginning: string;
+  readonly keys: readonly string[];
+  readonly truncated: boolean;
+}
+
 export interface RecordsLook {
   readonly read: number;
   readonly unreadable: readonly { readonly key: string; readonly why: string }[];
@@ -39,21 +51,25 @@ export interface RecordsLook {
 }
 
 /** Looks at one server; for a cluster at each of its primaries. `prefixes`: those that it holds, so that nobody looks for what is not there. */
-export async function lookAtRecords(connection: RedisConnection, prefixes: ReadonlySet<string>, signal?: AbortSignal): Promise<RecordsLook> {
+export async function lookAtRecords(connection: RedisConnection, prefixes: ReadonlySet<string>, signal?: AbortSignal, known?: readonly FoundKeys[]): Promise<RecordsLook> {
   const unreadable: { key: string; why: string }[] = [];
   let read = 0;
   let truncated = false;
   let newest = 0;
   for (const kind of KINDS) {
     if (![...prefixes].some((prefix) => prefix === kind.prefix || prefix.startsWith(`${kind.prefix}:`))) continue;
-    const keys = await keysOf(connection, kind.pattern, signal);
-    truncated ||= keys.truncated;
-    for (const key of keys.found) {
-      const looked = await lookAt(connection, key, kind);
-      if (looked === undefined) continue;
-      read += 1;
-      if (looked.why !== '' && unreadable.length < UNREADABLE_MAX) unreadable.push({ key, why: looked.why });
-      newest = Math.max(newest, looked.atMs);
+    const { keys, truncated: more } = known?.find(({ beginning }) => beginning === `${kind.prefix}:`) ?? (await keysOf(connection, kind.pattern, signal));
+    truncated ||= more;
+    for (let at = 0; at < keys.length; at += AT_A_TIME) {
+      signal?.throwIfAborted();
+      const some = keys.slice(at, at + AT_A_TIME);
+      const looks = await Promise.all(some.map((key) => lookAt(connection, key, kind)));
+      for (const [i, looked] of looks.entries()) {
+        if (looked === undefined) continue;
+        read += 1;
+        if (looked.why !== '' && unreadable.length < UNREADABLE_MAX) unreadable.push({ key: some[i] ?? '', why: looked.why });
+        newest = Math.max(newest, looked.atMs);
+      }
     }
   }
   newest = Math.max(newest, await newestOfIndexes(connection));
@@ -62,7 +78,7 @@ export async function lookAtRecords(connection: RedisConnection, prefixes: Reado
   return { read, unreadable, truncated, newestMs: newest || undefined };
 }
 
-async function keysOf(connection: RedisConnection, pattern: string, signal?: AbortSignal): Promise<{ readonly found: readonly string[]; readonly truncated: boolean }> {
+async function keysOf(connection: RedisConnection, pattern: string, signal?: AbortSignal): Promise<Omit<FoundKeys, 'beginning'>> {
   const found: string[] = [];
   let cursor = '0';
   do {
@@ -70,8 +86,8 @@ async function keysOf(connection: RedisConnection, pattern: string, signal?: Abo
     const [next, keys] = (await connection.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT)) as [string, string[]];
     cursor = next;
     found.push(...keys);
-  } while (cursor !== '0' && found.length <= EACH_MAX);
-  return { found: found.slice(0, EACH_MAX), truncated: cursor !== '0' || found.length > EACH_MAX };
+  } while (cursor !== '0' && found.length <= RECORDS_EACH_MAX);
+  return { keys: found.slice(0, RECORDS_EACH_MAX), truncated: cursor !== '0' || found.length > RECORDS_EACH_MAX };
 }
 
 async function lookAt(connection: RedisConnection, key: string, kind: Kind): Promise<{ readonly why: string; readonly atMs: number } | undefined> {
@@ -102,7 +118,7 @@ function timeOf(record: Readonly<Record<string, unknown>>): number {
 }
 
 async function newestOfJobs(connection: RedisConnection, signal?: AbortSignal): Promise<number> {
-  const { found } = await keysOf(connection, 'job:meta:*', signal);
+  const { keys: found } = await keysOf(connection, 'job:meta:*', signal);
   const micros = await Promise.all(found.map(async (key) => Number(await quiet(connection.call('HGET', key, 'updated_at')))));
   return Math.trunc(micros.reduce((newest, at) => (Number.isFinite(at) ? Math.max(newest, at) : newest), 0) / 1_000);
 }

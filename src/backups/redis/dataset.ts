@@ -29,7 +29,7 @@ export interface Dataset {
 }
 
 /** Prefixes beyond this many are counted together. */
-const PREFIXES_MAX = 500;
+export const PREFIXES_MAX = 500;
 export const OTHER_PREFIX = '(other)';
 /** Keys that one turn of the script looks at. */
 const KEYS_A_TURN = 5_000;

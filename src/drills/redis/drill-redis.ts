@@ -7,11 +7,12 @@ import { failed, passed, skipped, someOf, type Check } from '../check.ts';
 import { checkAge, type Claim } from '../age.ts';
 import { checkFiles, checkManifest } from '../files.ts';
 import type { DrillContext } from '../context.ts';
-import { fetchFiles, type Fetched } from '../fetch.ts';
+import { copyFiles, type Copied, type Fetched } from '../fetch.ts';
 import { checkIsolation } from '../isolation.ts';
 import type { StoreDrill } from '../drilled.ts';
-import type { SandboxRedis } from '../sandbox/sandbox.ts';
+import type { RedisToLoad, SandboxRedis } from '../sandbox/sandbox.ts';
 import type { Canary, RedisLive } from './facts.ts';
+import { readFiles } from './read-files.ts';
 import { checkRdbFiles, type CheckedFile } from './rdb-checks.ts';
 import { verifyDataset } from './verify.ts';
 
@@ -29,24 +30,18 @@ export async function drillRedis(drill: RedisDrill, ctx: DrillContext): Promise<
   let copies: readonly Fetched[] = [];
   const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: set.namedMs, newestMs: undefined, servers: [], files: copies.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })), ...more });
 
-  const fetched = await ctx.during('fetch', `copying ${set.files.length} file(s) of redis-${set.stamp}`, () => fetchFiles(drill.directory, set.files, ctx.sandbox.directory, ctx.signal));
-  if (!fetched.ok) {
-    checks.push(failed('redis.files.readable', fetched.failure.message));
+  const copied = await ctx.during('fetch', `copying ${set.files.length} file(s) of redis-${set.stamp}`, () => copyFiles(drill.directory, set.files, ctx.sandbox.directory, ctx.signal));
+  if (!copied.ok) {
+    checks.push(failed('redis.files.readable', copied.failure.message));
     return end();
   }
-  copies = fetched.value;
-  checks.push(...checkFiles('redis', fetched.value, manifest), ...checkShards(fetched.value, manifest));
-  const files = await ctx.during('fetch', 'checking the RDB files', () => checkRdbFiles(fetched.value, manifest, ctx));
-  checks.push(...files.checks);
+  const shards = shardsOf(copied.value, manifest, ctx);
+  const { files, read, loaded } = await loadAndRead(copied.value, { shards, manifest }, ctx);
+  copies = read;
+  checks.push(...checkFiles('redis', read, manifest), ...checkShards(read, manifest), ...files.checks);
   const claims = claimsOf(set, manifest, files.files);
   checks.push(...checkAge('redis', claims, { nowMs: ctx.clock.now(), maxAgeMs: ctx.limits.maxAgeMs }));
   const taken = { takenMs: Math.min(...claims.map(({ atMs }) => atMs)) };
-
-  const shards = fetched.value.map((file) => {
-    const shard = manifest?.redis?.shards.find((one) => one.file === file.path);
-    return { file: file.copy, ...(isCluster(fetched.value, manifest) ? { slots: shard?.slots ?? [] } : {}) };
-  });
-  const loaded = await ctx.during('restore', `loading ${shards.length} shard(s) into the sandbox`, () => ctx.sandbox.loadRedis(shards, ctx.signal));
   if (!loaded.ok) {
     checks.push(failed('redis.restore.loads', loaded.failure.message));
     return end(taken);
@@ -57,15 +52,35 @@ export async function drillRedis(drill: RedisDrill, ctx: DrillContext): Promise<
   checks.push(isolation);
   if (isolation.status === 'failed') return end({ ...taken, servers });
   return withConnections(loaded.value, ctx, checks, async (connections) => {
-    if (isCluster(fetched.value, manifest)) {
+    if (isCluster(copied.value, manifest)) {
       const nodes = connections.map((connection, i) => ({ connection, host: loaded.value[i]?.host ?? '', port: loaded.value[i]?.port ?? 0, slots: shards[i]?.slots ?? [] }));
       const formed = await ctx.during('ready', 'forming the cluster again', () => formCluster(nodes, ctx.clock, ctx.signal));
       checks.push(formed.ok ? passed('redis.cluster.formed', `${nodes.length} shards serve all ${formed.value.slots} slots.`) : failed('redis.cluster.formed', formed.failure.message));
       if (!formed.ok) return end({ ...taken, servers });
     }
-    const verified = await ctx.during('verify', 'looking at what was restored', () => verifyDataset({ connections, manifest, live, canary: drill.canary, files: files.files, expired: loaded.value.reduce((sum, { loaded: one }) => sum + one.expired, 0), takenMs: taken.takenMs }, ctx));
+    const verified = await ctx.during('verify', 'looking at what was restored', () => verifyDataset({ connections, manifest, live, canary: drill.canary, files: files.files, keys: read.map(({ keys }) => keys), expired: loaded.value.reduce((sum, { loaded: one }) => sum + one.expired, 0), takenMs: taken.takenMs }, ctx));
     checks.push(...verified.checks);
     return end({ ...taken, servers, newestMs: verified.newestMs, copy: { store: 'redis', servers: loaded.value } });
+  });
+}
+
+/** Loading a file, parsing it and digesting it need nothing of each other but the copy, and take seconds of a processor each. */
+async function loadAndRead(copies: readonly Copied[], { shards, manifest }: { readonly shards: readonly RedisToLoad[]; readonly manifest: Manifest | undefined }, ctx: DrillContext) {
+  const lanes = [
+    ctx.during('verify', 'parsing every record', () => checkRdbFiles(copies, manifest, ctx)),
+    ctx.during('verify', 'digesting the files and counting their keys', () => readFiles(copies, ctx)),
+    ctx.during('restore', `loading ${shards.length} shard(s) into the sandbox`, () => ctx.sandbox.loadRedis(shards, ctx.signal)),
+  ] as const;
+  // Nothing goes on in the sandbox when this breaks off.
+  await Promise.allSettled(lanes);
+  const [files, read, loaded] = await Promise.all(lanes);
+  return { files, read, loaded };
+}
+
+function shardsOf(copies: readonly Copied[], manifest: Manifest | undefined, ctx: DrillContext): readonly RedisToLoad[] {
+  return copies.map((file) => {
+    const shard = manifest?.redis?.shards.find((one) => one.file === file.path);
+    return { file: file.copy, checkedElsewhere: ctx.redisCheckRdb !== undefined, ...(isCluster(copies, manifest) ? { slots: shard?.slots ?? [] } : {}) };
   });
 }
 
@@ -87,7 +102,7 @@ async function withConnections(servers: readonly SandboxRedis[], ctx: DrillConte
 }
 
 /** By the manifest; without one, a file that is named as that of a node, or several of them, are shards of one cluster. */
-function isCluster(files: readonly Fetched[], manifest: Manifest | undefined): boolean {
+function isCluster(files: readonly Copied[], manifest: Manifest | undefined): boolean {
   return manifest === undefined ? files.length > 1 || files.some(({ node }) => node !== undefined) : manifest.source.mode === 'cluster';
 }
 

@@ -5,7 +5,7 @@ import { checkRdb } from '#backups/redis/check-rdb.ts';
 import { lookAtRdb, type RdbHead } from '#backups/redis/rdb-file.ts';
 import { failed, passed, skipped, type Check } from '../check.ts';
 import type { DrillContext } from '../context.ts';
-import type { Fetched } from '../fetch.ts';
+import type { Copied } from '../fetch.ts';
 import { againstShard, compareCounts, type DatabaseKeys } from './rdb-counts.ts';
 
 export interface CheckedFile {
@@ -17,7 +17,7 @@ export interface CheckedFile {
   readonly databases?: readonly DatabaseKeys[];
 }
 
-export async function checkRdbFiles(files: readonly Fetched[], manifest: Manifest | undefined, ctx: DrillContext): Promise<{ readonly checks: readonly Check[]; readonly files: readonly CheckedFile[] }> {
+export async function checkRdbFiles(files: readonly Copied[], manifest: Manifest | undefined, ctx: DrillContext): Promise<{ readonly checks: readonly Check[]; readonly files: readonly CheckedFile[] }> {
   const checks: Check[] = [];
   const checked: CheckedFile[] = [];
   const bad: string[] = [];

@@ -4,6 +4,7 @@ import type { RedisConnection } from '#backups/redis/connection.ts';
 import { lookAtRecords, type RecordsLook } from '#backups/redis/cordum-records.ts';
 import { countDataset, digestKey, OTHER_PREFIX, type PrefixCount, type SampledKey } from '#backups/redis/dataset.ts';
 import { addCounts, REQUIRED_KEYS } from '#backups/redis/facts.ts';
+import type { RdbKeys } from '#backups/redis/rdb-scan.ts';
 import { slotOf, suspiciousGap } from '#backups/redis/slots.ts';
 import { isoTime } from '#kernel/clock.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
@@ -12,9 +13,8 @@ import { checkDocuments, readDocument } from '../documents-live.ts';
 import { checkPrimaries, checkSource } from './against-live.ts';
 import type { Canary, RedisLive } from './facts.ts';
 import type { CheckedFile } from './rdb-checks.ts';
+import { SLOT_SAMPLE } from './read-files.ts';
 
-/** Keys whose slots are looked at. */
-const SLOT_SAMPLE = 400;
 /** Of a prefix with fewer keys a share says nothing. */
 const FEW_KEYS = 20;
 /** A server keeps times of expiry to the millisecond; a manifest of an old one is computed from what was left. */
@@ -27,6 +27,8 @@ export interface Restored {
   readonly live: RedisLive | undefined;
   readonly canary: Canary | undefined;
   readonly files: readonly CheckedFile[];
+  /** What stands in the file of each of them, where it could be told from the file. */
+  readonly keys: readonly (RdbKeys | undefined)[];
   /** Records that were left out when the files were loaded, since their time was over. */
   readonly expired: number;
   /** When the backup was taken. */
@@ -39,11 +41,12 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
   const records: RecordsLook[] = [];
   const alone = connections.length === 1;
   const sampled: string[] = [];
-  for (const connection of connections) {
-    const counted = await countDataset(connection, { seed: 'slots', choose: SLOT_SAMPLE, signal: ctx.signal });
+  for (const [i, connection] of connections.entries()) {
+    const inFile = restored.keys[i];
+    const counted = inFile ?? (await countDataset(connection, { seed: 'slots', choose: SLOT_SAMPLE, signal: ctx.signal }));
     sampled.push(...counted.chosen);
     for (const one of counted.prefixes) prefixes.set(one.prefix, addCounts(prefixes.get(one.prefix), one));
-    records.push(await lookAtRecords(connection, new Set(counted.prefixes.map(({ prefix }) => prefix)), ctx.signal));
+    records.push(await lookAtRecords(connection, new Set(counted.prefixes.map(({ prefix }) => prefix)), ctx.signal, inFile?.collected));
   }
   const newestMs = Math.max(0, ...records.map((look) => look.newestMs ?? 0)) || undefined;
   return {

@@ -73,7 +73,7 @@ function configOf({ folder, port, password, shard }: NodeOptions): string {
     'dbfilename dump.rdb',
     'appendonly no',
     'save ""',
-    'rdbchecksum yes',
+    `rdbchecksum ${shard.checkedElsewhere === true ? 'no' : 'yes'}`,
     'daemonize no',
     'loglevel notice',
     'logfile ""',

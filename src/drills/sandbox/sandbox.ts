@@ -27,6 +27,8 @@ export interface SandboxNats {
 export interface RedisToLoad {
   /** The RDB, on this machine. It is not changed. */
   readonly file: string;
+  /** Somebody else compares the checksum of its records: the server need not. */
+  readonly checkedElsewhere?: boolean;
   /** Slots that the shard owned, for a cluster that is formed again; undefined for a server that is no cluster. */
   readonly slots?: readonly string[];
 }
