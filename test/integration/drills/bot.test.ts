@@ -3,8 +3,10 @@ import { readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { RunView } from '#engine/model/views.ts';
-import { backUpRedis, fillRedis, testFolder } from '../../kit/drills/backups.ts';
+import { keepJobs, startBus, tellJob } from '../../kit/drills/bus.ts';
+import { backUpNats, backUpRedis, fillRedis, testFolder } from '../../kit/drills/backups.ts';
 import { startRunbookRig, type RunbookRig } from '../../kit/runbooks/rig.ts';
+import { startNats } from '../../kit/servers/nats.ts';
 import { waitFor } from '../../kit/servers/process.ts';
 import { startRedis } from '../../kit/servers/redis.ts';
 
@@ -51,6 +53,27 @@ describe('a configured drill', () => {
       expect(await endOf(rig, run.id)).toMatchObject({ status: 'failed', because: 'run did not do its job' });
     }
     expect(await rig.app.operations.drills()).toMatchObject([{ overdue: true, stores: [{ lastStatus: 'failed', lastPassedAt: null }] }]);
+  });
+
+  it('of all stores is one change, with one bundle that says how they fit together', async () => {
+    const [redis, nats] = await Promise.all([startRedis(), startNats()]);
+    await fillRedis(redis);
+    await keepJobs(redis, { runs: 'RUNNING' });
+    await startBus(nats);
+    await tellJob(nats, 'runs', 'sys.job.submit', 'job.default');
+    const backups = await testFolder('backups');
+    await backUpRedis(redis, backups, Date.now());
+    await backUpNats(nats, backups, Date.now());
+    const bundles = await testFolder('evidence');
+    const rig = await startRunbookRig({ redis: { url: redis.url }, nats: { url: `nats://${nats.address}` } }, { drills: [{ name: 'everything', target: 'prod', store: 'all', backups, bundles }] });
+    const run = await rig.run('restore-drill', { drill: 'everything' });
+    const after = await rig.approve(run.id, 'run');
+    expect(after.offers).toMatchObject([{ id: 'run', verified: { outcome: 'passed', say: expect.stringMatching(/The drill of all stores \(redis-\w+, nats-\w+\) has passed in /) as string } }]);
+    expect(after.effects).toMatchObject([{ item: 'drill/everything/all' }]);
+    const [drill] = await rig.app.operations.drills();
+    expect(drill).toMatchObject({ overdue: false, stores: [{ store: 'all', lastStatus: 'passed' }] });
+    const bundle = JSON.parse(readFileSync(String(drill?.stores[0]?.bundle), 'utf8')) as Record<string, unknown>;
+    expect(bundle).toMatchObject({ drill: { store: 'all' }, approvals: [{ by: 'ben' }], consistency: { jobs: { withoutMessage: [], withoutRecord: [] } } });
   });
 
   it('is not offered by a name that no drill has', async () => {

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readDrillCommand } from '#app/drill-options.ts';
+import { readDrillCommand, readNamedDrill } from '#app/drill-options.ts';
 import { Misuse } from '#app/live-options.ts';
 import { parseCommandLine } from '#cli/parse.ts';
+import { loadConfig } from '#config/load.ts';
 
 let directory = '';
 beforeAll(() => {
@@ -76,5 +77,51 @@ describe('what drill run is told', () => {
       expect(said).not.toContain('pw@');
     }
     expect(misuse('nats', '--backups', 'b', '--canary', 'a=b')).toContain('are for redis');
+    expect(misuse('postgres', '--backups', 'b')).toContain('"postgres" is no store: with --backups, say redis, nats, config, all.');
+  });
+
+  it('knows whether somebody has set the objective for the loss', () => {
+    expect(read('redis', '--backups', 'b').toDo.limits.rpoSet).toBe(false);
+    expect(read('redis', '--backups', 'b', '--rpo', '1h').toDo.limits).toMatchObject({ rpoMs: 3_600_000, rpoSet: true });
+  });
+
+  it('takes two live systems for all stores, each with its login, and the certificates for what speaks TLS', () => {
+    const { toDo } = read('all', '--backups', 'b', '--live-redis', 'rediss://redis:6379', '--redis-password-file', join(directory, 'pw'), '--ca', join(directory, 'ca.pem'), '--live-nats', 'nats://nats:4222', '--nats-username', 'bot', '--canary', 'a=b');
+    expect(toDo).toMatchObject({ store: 'all', canary: { before: { key: 'a', value: 'b' } }, live: { redis: { tls: { ca: 'CA' } }, nats: { username: 'bot' } } });
+    expect([toDo.live?.redis?.password?.reveal(), toDo.live?.nats?.tls]).toEqual(['s3cret', undefined]);
+    expect(read('all', '--backups', 'b').toDo.live).toEqual({});
+    const wrong: [readonly string[], string][] = [
+      [['all', '--live', 'redis://r'], '--live is about one live system: a drill of all stores takes --live-redis and --live-nats'],
+      [['all', '--password-file', 'x'], '--password-file is about one live system'],
+      [['all', '--ca', 'x'], '--ca is about a live system: say which with --live-redis or --live-nats.'],
+      [['all', '--live-redis', 'redis://r', '--nats-username', 'x'], '--nats-username is about a live system: say which with --live-nats.'],
+      [['all', '--live-nats', 'redis://r'], '--live-nats must be nats://host:port or tls://host:port for nats.'],
+      [['redis', '--live-redis', 'redis://r'], '--live-redis goes with all stores'],
+    ];
+    for (const [args, message] of wrong) expect(misuse(...args, '--backups', 'b'), args.join(' ')).toContain(message);
+  });
+});
+
+describe('a drill that the configuration names', () => {
+  const named = (...args: readonly string[]) => {
+    const loaded = loadConfig({ configPath: '/etc/bot/bot.yaml', env: {}, cwd: '/', readFile: () => ({ ok: true, worldReadable: false, text: 'targets: [{ name: prod, match: {}, redis: { url: "redis://:pw@redis:6379" }, nats: { url: "nats://nats:4222" } }]\ndrills: [{ name: everything, target: prod, store: all, backups: /backups, bundles: /evidence, rpo: 30m, choice: random }]\n' }) });
+    if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
+    const parsed = parseCommandLine(['drill', 'run', ...args]);
+    if (parsed.kind !== 'command') throw new Error(JSON.stringify(parsed));
+    return readNamedDrill(parsed.given, loaded.config);
+  };
+
+  it('is what stands there: its stores, live systems, limits and evidence', () => {
+    const { toDo, out, outWasGiven, key } = named('everything', '--json');
+    expect({ out, outWasGiven, key }).toEqual({ out: '/evidence', outWasGiven: true, key: '/evidence/signing-key.pem' });
+    expect(toDo).toMatchObject({ store: 'all', directory: '/backups', choice: { kind: 'random', seed: expect.stringMatching(/^[0-9a-f]{16}$/) as string }, limits: { rpoMs: 1_800_000, rpoSet: true } });
+    expect(Object.keys(toDo.live ?? {})).toEqual(['redis', 'nats']);
+  });
+
+  it('takes no option that would make another drill of it, and must be there', () => {
+    expect(() => named('everything', '--rto', '1m')).toThrow('--rto goes with --backups: all that the drill "everything" does stands in the configuration.');
+    expect(() => named('everything', '--random')).toThrow('--random goes with --backups');
+    expect(() => named('weekly')).toThrow('No drill "weekly" is configured; there are: everything. To drill a store without a configuration, say it with --backups.');
+    expect(() => named('redis')).toThrow('--backups is missing.');
   });
 });
