@@ -145,7 +145,7 @@ describe('stale-jobs on a Cordum with a real Redis', () => {
 
     await redis.stop('SIGKILL');
     const noRedis = await rig.diagnose('stale-jobs');
-    expect(said(noRedis)).toContainEqual(expect.stringMatching(/^critical: Redis is not well/));
+    expect(said(noRedis)).toContainEqual(expect.stringMatching(/^critical: Redis cannot be asked from here/));
     expect(planned(noRedis)).toEqual([]);
   });
 });
