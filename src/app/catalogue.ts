@@ -112,6 +112,7 @@ import { serverInfo as redisServerInfo } from '#systems/redis/steps/server-info.
 import { serverPing as redisServerPing } from '#systems/redis/steps/server-ping.ts';
 import { slowlogList as redisSlowlogList } from '#systems/redis/steps/slowlog-list.ts';
 import { configApply as restoreConfigApply } from '#systems/restore/steps/config-apply.ts';
+import { redisApply as restoreRedisApply } from '#systems/restore/steps/redis-apply.ts';
 import { setsList as restoreSetsList } from '#systems/restore/steps/sets-list.ts';
 import { streamsApply as restoreStreamsApply } from '#systems/restore/steps/streams-apply.ts';
 
@@ -228,6 +229,7 @@ export const catalogue: readonly AnyStep[] = [
   redisServerPing,
   redisSlowlogList,
   restoreConfigApply,
+  restoreRedisApply,
   restoreSetsList,
   restoreStreamsApply,
 ];

@@ -15,8 +15,13 @@ export interface ShardNode {
   readonly slots: readonly string[];
 }
 
+export interface SlotRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** `0-5460` or `7` → first and last; undefined when it is neither. */
-export function readSlots(text: string): { readonly from: number; readonly to: number } | undefined {
+export function readSlots(text: string): SlotRange | undefined {
   const [, from, to] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
   if (from === undefined) return undefined;
   const range = { from: Number(from), to: Number(to ?? from) };

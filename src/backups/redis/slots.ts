@@ -4,12 +4,13 @@ export const SLOTS = 16_384;
 const CHANCE = 1e-9;
 
 /** CRC-16 (XMODEM) of the key, or of what stands between its first braces (Redis Cluster specification). */
-export function slotOf(key: string): number {
-  const from = key.indexOf('{');
-  const to = from < 0 ? -1 : key.indexOf('}', from + 1);
-  const hashed = to > from + 1 ? key.slice(from + 1, to) : key;
+export function slotOf(key: string | Buffer): number {
+  const bytes = typeof key === 'string' ? Buffer.from(key) : key;
+  const from = bytes.indexOf('{');
+  const to = from < 0 ? -1 : bytes.indexOf('}', from + 1);
+  const hashed = to > from + 1 ? bytes.subarray(from + 1, to) : bytes;
   let crc = 0;
-  for (const byte of Buffer.from(hashed)) {
+  for (const byte of hashed) {
     crc ^= byte << 8;
     for (let k = 0; k < 8; k += 1) crc = (crc & 0x8000) === 0 ? (crc << 1) & 0xffff : ((crc << 1) ^ 0x1021) & 0xffff;
   }

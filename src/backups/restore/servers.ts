@@ -1,6 +1,6 @@
 /** The primaries of a Redis while something is restored into it, and which of them has a key. */
 import { fail, succeed, type Result } from '#kernel/failure.ts';
-import { readSlots } from '../redis/cluster.ts';
+import { readSlots, type SlotRange } from '../redis/cluster.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { reachPrimary, readTopology, type Topology } from '../redis/topology.ts';
 
@@ -11,9 +11,17 @@ export interface RedisAt {
 
 export type Connect = (at: RedisAt) => Promise<Result<RedisConnection>>;
 
+export interface PrimaryServer extends RedisAt {
+  /** Of a cluster the id of the node, else the run id: another server at the same address has another one. */
+  readonly id: string;
+  /** Empty for a server that is no cluster. */
+  readonly slots: readonly SlotRange[];
+  readonly connection: RedisConnection;
+}
+
 export interface Servers {
   readonly topology: Topology;
-  readonly primaries: readonly RedisConnection[];
+  readonly primaries: readonly PrimaryServer[];
   /** Undefined: nobody serves the slot of the key. */
   of(key: string): Promise<RedisConnection | undefined>;
   close(): Promise<void>;
@@ -40,11 +48,11 @@ export async function openServers(addresses: readonly RedisAt[], connect: Connec
   try {
     const topology = await readTopology(connection, at);
     if (topology.mode === 'standalone') {
-      if (topology.role !== 'slave') return succeed({ topology, primaries: [connection], of: () => Promise.resolve(connection), close });
+      if (topology.role !== 'slave') return succeed({ topology, primaries: [{ ...at, id: topology.runId, slots: [], connection }], of: () => Promise.resolve(connection), close });
       await close();
       return fail('refused', `Redis at ${at.host}:${at.port} is a replica: a restore goes to its primary.`, 'no');
     }
-    const owners: { readonly connection: RedisConnection; readonly slots: readonly { readonly from: number; readonly to: number }[] }[] = [];
+    const primaries: PrimaryServer[] = [];
     for (const primary of topology.primaries) {
       const reached = await reachPrimary(primary, at, connect);
       if (!reached.ok) {
@@ -52,14 +60,15 @@ export async function openServers(addresses: readonly RedisAt[], connect: Connec
         return reached;
       }
       open.push(reached.value.connection);
-      owners.push({ connection: reached.value.connection, slots: primary.slots.flatMap((text) => readSlots(text) ?? []) });
+      const { host, port } = reached.value;
+      primaries.push({ host, port, id: primary.nodeId, connection: reached.value.connection, slots: primary.slots.flatMap((text) => readSlots(text) ?? []) });
     }
     return succeed({
       topology,
-      primaries: owners.map((owner) => owner.connection),
+      primaries,
       async of(key) {
         const slot = Number(await connection.call('CLUSTER', 'KEYSLOT', key));
-        return owners.find(({ slots }) => slots.some(({ from, to }) => slot >= from && slot <= to))?.connection;
+        return primaries.find(({ slots }) => slots.some(({ from, to }) => slot >= from && slot <= to))?.connection;
       },
       close,
     });

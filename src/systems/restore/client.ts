@@ -3,7 +3,6 @@
  * behind this, for the one directory that the target's configuration names.
  */
 import type { Result } from '#step-kit/index.ts';
-import type { RedisRestore } from './redis-port.ts';
 
 export interface Call {
   readonly signal: AbortSignal;
@@ -151,6 +150,70 @@ export interface ServiceControl {
   stop(service: string, mark: string, call: Call): Promise<Result<number | 'changed'>>;
   /** Back to the number of the note, which then goes; `changed`: it runs, has no note, or somebody wrote it in between. */
   start(service: string, mark: string, call: Call): Promise<Result<number | 'changed'>>;
+}
+
+/** One live primary. */
+export interface RedisPrimary {
+  /** `host:port`. */
+  readonly name: string;
+  /** Of a cluster the id of the node, else the run id of the server. */
+  readonly id: string;
+  /** `0-5460 …`; empty for a server that is no cluster. */
+  readonly slots: string;
+}
+
+export interface RedisOutline {
+  readonly takenAtMs: number;
+  /** Of the files of the backup. */
+  readonly sha256: string;
+  readonly keys: number;
+  readonly primaries: readonly RedisPrimary[];
+}
+
+export interface RedisSurvey {
+  readonly servers: readonly { readonly name: string; readonly version: string; readonly keysNow: number; readonly keysNext: number; readonly bytesNext: number; readonly bytesMax: number; readonly appendOnly: boolean }[];
+  readonly prefixes: readonly { readonly prefix: string; readonly now: number; readonly next: number }[];
+  /** ms since the epoch; 0 when no record says when it was written. */
+  readonly newestNowMs: number;
+  readonly newestNextMs: number;
+  readonly wroteVersion: string;
+  readonly loadedVersion: string;
+  readonly notes: readonly string[];
+}
+
+export interface RedisPut {
+  readonly removed: number;
+  readonly copied: number;
+  readonly keys: number;
+}
+
+export interface RedisLook {
+  /** Ends of sentences; empty when all is as it was backed up. */
+  readonly problems: readonly string[];
+  /** Replicas that have not taken over all of it yet. */
+  readonly behind: readonly string[];
+  readonly keys: number;
+  readonly samples: number;
+  readonly replicas: number;
+}
+
+export interface RedisRestore {
+  /** Names of those who are connected and could write: neither the bot, nor replicas, nor Sentinels. */
+  connected(call: Call): Promise<Result<{ readonly servers: number; readonly others: readonly { readonly name: string }[] }>>;
+  /** What would be changed, by the manifest alone. */
+  outline(stamp: string, call: Call): Promise<Result<RedisOutline>>;
+  /** The backup is loaded and compared with what is there; a failure says why it cannot be restored. */
+  survey(stamp: string, call: Call): Promise<Result<RedisSurvey>>;
+  /** Backs up what is there; the stamp of the new set, which names the effect. */
+  save(effect: string, call: Call): Promise<Result<string>>;
+  /** The set that this effect has made, undefined when there is none. */
+  savedBy(effect: string): Promise<Result<string | undefined>>;
+  /** Makes the primary hold what the backup holds for it, if every value that is there stands in a backup; may be done twice. `changed`: it is another server by now, or owns other slots. */
+  put(stamp: string, primary: RedisPrimary, call: Call): Promise<Result<RedisPut | 'changed'>>;
+  /** Whether the primary holds just that; a sentence's end on what differs first, empty when nothing does. */
+  difference(stamp: string, primary: RedisPrimary, call: Call): Promise<Result<string | 'changed'>>;
+  /** Against the manifest. `part`: not all primaries are restored yet; `moved`: services write again. */
+  look(stamp: string, so: 'part' | 'whole' | 'moved', call: Call): Promise<Result<RedisLook>>;
 }
 
 export interface RestoreClient {
