@@ -94,7 +94,8 @@ function decodeBlock(block: Buffer, at: number): Buffer {
       }
       length += 1;
       if (i + length > end || o + length > size) throw damaged();
-      block.copy(out, o, i, i + length);
+      if (length > SHORT_COPY) block.copy(out, o, i, i + length);
+      else for (let k = 0; k < length; k += 1) out[o + k] = block[i + k] ?? 0;
       i += length;
       o += length;
       continue;
@@ -130,13 +131,16 @@ function decodeBlock(block: Buffer, at: number): Buffer {
   return out;
 }
 
+/** Below it a loop is faster than a call. */
+const SHORT_COPY = 32;
+
 /** A copy may overlap itself: then its beginning repeats. */
 function copyWithin(out: Buffer, to: number, offset: number, length: number): void {
-  if (offset >= length) {
+  if (offset >= length && length > SHORT_COPY) {
     out.copyWithin(to, to - offset, to - offset + length);
     return;
   }
-  for (let k = 0; k < length; k += 1) out[to + k] = out[to + k - offset] ?? 0;
+  for (let k = to; k < to + length; k += 1) out[k] = out[k - offset] ?? 0;
 }
 
 function readUvarint(bytes: Buffer, damaged: () => DamagedArchive): { readonly value: number; readonly next: number } {
@@ -167,7 +171,7 @@ export interface Input {
 /** Bytes by number out of chunks of any size. */
 export function createInput(source: AsyncIterable<Uint8Array>): Input {
   const iterator = source[Symbol.asyncIterator]();
-  let held: Buffer[] = [];
+  const held: Buffer[] = [];
   let size = 0;
   let taken = 0;
   const fill = async (bytes: number): Promise<boolean> => {
@@ -175,32 +179,49 @@ export function createInput(source: AsyncIterable<Uint8Array>): Input {
       const next = await iterator.next();
       if (next.done === true) return false;
       const chunk = Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
-      held.push(chunk);
+      if (chunk.length > 0) held.push(chunk);
       size += chunk.length;
     }
     return true;
   };
-  const joined = (): Buffer => {
-    const [first] = held;
-    const whole = held.length === 1 && first !== undefined ? first : Buffer.concat(held);
-    held = [whole];
+  /** Not more is copied than is wanted, and nothing that stands in one piece. */
+  const first = (bytes: number): Buffer => {
+    const [piece] = held;
+    if (piece !== undefined && piece.length >= bytes) return piece.subarray(0, bytes);
+    const whole = Buffer.allocUnsafe(bytes);
+    let at = 0;
+    for (const one of held) {
+      at += one.copy(whole, at, 0, Math.min(one.length, bytes - at));
+      if (at === bytes) break;
+    }
     return whole;
+  };
+  const drop = (bytes: number): void => {
+    size -= bytes;
+    taken += bytes;
+    let still = bytes;
+    while (still > 0) {
+      const [piece] = held;
+      if (piece === undefined || piece.length > still) {
+        if (piece !== undefined) held[0] = piece.subarray(still);
+        return;
+      }
+      still -= piece.length;
+      held.shift();
+    }
   };
   return {
     position: () => taken,
     left: () => size,
     async peek(bytes) {
       if (size < bytes) await fill(bytes);
-      return joined().subarray(0, bytes);
+      return first(Math.min(bytes, size));
     },
     async take(bytes) {
       if (size < bytes && !(await fill(bytes))) return undefined;
-      const whole = joined();
-      const rest = whole.subarray(bytes);
-      held = rest.length === 0 ? [] : [rest];
-      size = rest.length;
-      taken += bytes;
-      return whole.subarray(0, bytes);
+      const whole = first(bytes);
+      drop(bytes);
+      return whole;
     },
     async skip(bytes) {
       let still = bytes;
