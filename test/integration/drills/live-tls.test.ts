@@ -16,7 +16,7 @@ interface Access {
 }
 
 /** A backup and its drill against the live system, and the drill once more by somebody without a certificate. */
-async function takeAndDrill({ store, url, folder, flags }: Access): Promise<void> {
+async function expectTakenAndDrilled({ store, url, folder, flags }: Access): Promise<void> {
   const backups = join(folder, 'backups');
   const drill = ['drill', 'run', store, '--backups', backups, '--live', url, '--out', join(folder, 'evidence'), '--json'];
   const taken = await runCommand(['backup', 'take', store, '--url', url, '--out', backups, '--json', ...flags]);
@@ -37,7 +37,7 @@ describe('a live system that speaks TLS and asks for a certificate', () => {
     const redis = await startRedis({ password: 'tls-s3cr3t', tls: { certificates, mutual: true } });
     await fillRedis(redis, 20);
     const flags = ['--password-file', join(folder, 'pw'), '--ca', certificates.caFile, '--cert', certificates.clientCertFile, '--cert-key', certificates.clientKeyFile];
-    await takeAndDrill({ store: 'redis', url: `rediss://localhost:${redis.port}`, folder, flags });
+    await expectTakenAndDrilled({ store: 'redis', url: `rediss://localhost:${redis.port}`, folder, flags });
   });
 
   it('is backed up, and compared with in a drill, where it is NATS', async () => {
@@ -53,6 +53,6 @@ describe('a live system that speaks TLS and asks for a certificate', () => {
       await client.jetstream().publish(subject, '{}');
     }
     const flags = ['--password-file', join(folder, 'pw'), '--ca', caFile, '--username', 'bot', '--cert', clientCertFile, '--cert-key', clientKeyFile];
-    await takeAndDrill({ store: 'nats', url: `tls://localhost:${nats.clientPort}`, folder, flags });
+    await expectTakenAndDrilled({ store: 'nats', url: `tls://localhost:${nats.clientPort}`, folder, flags });
   });
 });
