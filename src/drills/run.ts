@@ -10,10 +10,11 @@ import { failed, passed, skipped, type Check } from './check.ts';
 import type { Choice } from './choose.ts';
 import { chooseTogether } from './choose-together.ts';
 import type { Consistency } from './consistency/consistency.ts';
-import { PHASES, type DrillContext, type DrillLimits, type LiveFacts, type Phase } from './context.ts';
+import type { DrillContext, DrillLimits, LiveFacts, Phase } from './context.ts';
 import type { Drilled, StoreDrill } from './drilled.ts';
 import { drilledBackup, type DrilledBackup } from './drilled-backup.ts';
 import { measureLoss, rtoCheck, type Objectives } from './objectives.ts';
+import { phaseTimes, type Span } from './phase-times.ts';
 import type { Sandbox, Teardown } from './sandbox/sandbox.ts';
 import { prefixOfScope, type DrillScope } from './scope.ts';
 
@@ -87,20 +88,23 @@ export async function runDrill(request: DrillRequest, parts: DrillParts): Promis
   const { clock, signal } = parts;
   const startedMs = clock.now();
   const steps: StepLine[] = [];
+  const spans: Span[] = [];
   const during: DrillContext['during'] = async (phase, doing, work) => {
     parts.onStep?.(phase, doing);
     const from = clock.now();
     try {
       return await work();
     } finally {
-      steps.push({ phase, doing, startedAt: isoTime(from), ms: clock.now() - from });
+      const to = clock.now();
+      spans.push({ phase, fromMs: from, toMs: to });
+      steps.push({ phase, doing, startedAt: isoTime(from), ms: to - from });
     }
   };
   const prefix = prefixOfScope(request.store);
   const checks: Check[] = [];
   const outcome = await attempt(request, { ...parts, during, checks });
   const { drilled, teardown } = outcome;
-  const phases = Object.fromEntries(PHASES.map((phase) => [phase, steps.filter((step) => step.phase === phase).reduce((sum, { ms }) => sum + ms, 0)])) as Record<Phase, number>;
+  const phases = phaseTimes(spans);
   const rtoMs = phases.detect + phases.fetch + phases.restore + phases.verify + phases.ready;
   const loss = measureLoss(drilled, { startedMs, limits: request.limits });
   checks.push(...loss.checks);
