@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { RIGHTS } from '#app/doctor-systems.ts';
+import { parseCommandLine } from '#cli/parse.ts';
 import { loadConfig } from '#config/load.ts';
 import { readText } from './tree.ts';
 
@@ -30,6 +31,15 @@ const Deployment = z.object({
   }),
 });
 const Role = z.object({ kind: z.literal('Role'), rules: z.array(z.object({ resources: z.array(z.string()), verbs: z.array(z.string()) })) });
+const CronJob = z.object({
+  spec: z.object({
+    jobTemplate: z.object({
+      spec: z.object({
+        template: z.object({ spec: z.object({ securityContext: z.object({ runAsNonRoot: z.boolean() }), containers: z.tuple([z.object({ args: z.tuple([z.string()]), volumeMounts: z.array(z.object({ mountPath: z.string(), readOnly: z.boolean().optional() })) })]) }) }),
+      }),
+    }),
+  }),
+});
 const Compose = z.object({ services: z.object({ 'runbook-bot': z.object({ volumes: z.array(z.string()) }) }) });
 
 describe('what deploy/ gives to users', () => {
@@ -61,5 +71,17 @@ describe('what deploy/ gives to users', () => {
     expect(volumes).toContain(`deploy/policy.yaml:${CONFIG_FOLDER}/policy.yaml`);
     expect(volumes).toContain(`:${SECRETS_FOLDER}`);
     expect(readText('Dockerfile')).toContain(`RUNBOOK_BOT_CONFIG=${CONFIG_FOLDER}/runbook-bot.yaml`);
+  });
+
+  it('has a CronJob of backups whose commands the command line takes, one for each store, in a container that may write to the volume alone', () => {
+    const { spec } = CronJob.parse(parse(readText('deploy/backup-cronjob.yaml')));
+    const { containers, securityContext } = spec.jobTemplate.spec.template.spec;
+    const [{ args: [script], volumeMounts }] = containers;
+    const commands = script.split('\n').flatMap((line) => /node src\/cli\/main\.ts (.*?)( \|\| failed=1)$/.exec(line)?.[1] ?? []);
+    const value = (name: string): string => new RegExp(`^${name}='(.*)'$`, 'm').exec(script)?.[1] ?? '';
+    const read = commands.map((command) => parseCommandLine(command.replace('$redis', value('redis')).replace('$tls', value('tls')).split(' ').filter((word) => word !== '')));
+    expect(read).toMatchObject(['redis', 'nats', 'config'].map((STORE) => ({ kind: 'command', command: { name: 'backup take' }, given: { words: { STORE }, options: { out: '/backups' } } })));
+    expect(securityContext).toMatchObject({ runAsNonRoot: true });
+    expect(volumeMounts.filter(({ readOnly }) => readOnly !== true).map(({ mountPath }) => mountPath)).toEqual(['/backups', '/tmp']);
   });
 });

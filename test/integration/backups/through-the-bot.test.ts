@@ -37,7 +37,7 @@ async function runOfIncident({ app }: RunbookRig): Promise<RunView> {
   return waitFor(async () => {
     const [incident] = (await app.operations.incidents({ status: 'open' })).items;
     const run = await app.operations.run(incident?.runs[0] ?? '');
-    return run?.offers.some(({ status }) => status === 'pending') === true && run.offers.every(({ status }) => status !== 'planning' && status !== 'waiting') ? run : undefined;
+    return ['take_redis', 'take_nats'].every((id) => run?.offers.some((offer) => offer.id === id && offer.status === 'pending')) ? run : undefined;
   }, { until: 'the run of the incident has its offers' });
 }
 

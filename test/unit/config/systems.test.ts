@@ -130,3 +130,17 @@ describe('a mistake in a system', () => {
     expect(problems(section)).toEqual([line]);
   });
 });
+
+describe('the directory of backups', () => {
+  const target = (yaml: string) => {
+    const loaded = load(`targets:\n  - { name: prod, ${yaml} }\n`);
+    return loaded.ok ? loaded.config.targets[0] : loaded.problems.join('\n');
+  };
+
+  test('is found from the file, and its sets are kept for seven days unless told', () => {
+    expect(target('backups: backups')).toMatchObject({ backups: expect.stringMatching(/^\/.+\/backups$/) as string, backupRetentionMs: 7 * 86_400_000 });
+    expect(target('backups: /backups, backupRetention: 30d')).toMatchObject({ backupRetentionMs: 30 * 86_400_000 });
+    expect(target('match: {}')).not.toHaveProperty('backupRetentionMs');
+    expect(target('backups: /backups, backupRetention: 0d')).toContain('targets[0].backupRetention: expected a duration');
+  });
+});

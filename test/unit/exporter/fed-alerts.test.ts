@@ -74,6 +74,8 @@ describe('an alert still holds', () => {
     'time() - cordum_dlq_entries - time() > 1',
     'time() - cordum_last_heartbeat_timestamp > 60',
     'cordum_dlq_entries{target="staging"} > 100',
+    'cordum_dlq_entries{target!="production"} > 100',
+    'cordum_dlq_entries{target!~"staging"} > 100',
     'cordum_dlq_entries{a="}"} > 100',
     '',
   ])('is not ours to say for: %s', (expression) => {
@@ -85,6 +87,9 @@ describe('an alert still holds', () => {
     ['cordum_stale_jobs > 50', { state: 'pending' }, false],
     ['cordum_stale_jobs > 50', {}, true],
     ['cordum_stale_jobs{state="pending",} > 50', {}, false],
+    ['cordum_stale_jobs{state!="running"} > 50', {}, false],
+    ['cordum_stale_jobs{state!="pending"} > 50', {}, true],
+    ['cordum_stale_jobs{state!="pending", target!="staging"} > 50', {}, true],
   ])('of the series that has the labels of the alert: %s for %o is %s', (expression, labels, holds) => {
     const seen = looked('cordum_stale_jobs', [{ labels: { state: 'running' }, value: 73 }, { labels: { state: 'pending' }, value: 2 }]);
     expect(stillHolds(link(expression), labels, seen)).toBe(holds);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Look } from '#exporter/source.ts';
+import { backupDirectorySource, type BackupDirectoryFacts } from '#exporter/sources/backup-directory.ts';
 import { backupsSource, type BackupFacts } from '#exporter/sources/backups.ts';
 import { certificatesSource } from '#exporter/sources/certificates.ts';
 import { approvalsSource, licenseSource, poolsSource, statusSource, type StatusFacts, type StatusPort } from '#exporter/sources/cordum.ts';
@@ -130,5 +131,46 @@ describe('other sources', () => {
     expect(Object.entries(seen(look)).filter(([key]) => key.startsWith('cordum_certificate_seen')).map(([key, value]) => `${key.at(-1)}${value}`).toSorted()).toEqual(['a1', 'b1', 'c0', 'd1', 'e1', 'f1']);
     expect(seen(look)['cordum_certificate_expiry_timestamp_seconds endpoint=a']).toBe(1_000);
     expect(look.failure?.message).toContain('c: ');
+  });
+});
+
+describe('the directory of backups', () => {
+  const facts: BackupDirectoryFacts = {
+    stores: [
+      { store: 'redis', sets: 3, newestMs: 7_200_000, oldestMs: 3_600_000, newest: { bytes: 900, sizeRatio: 0.5, complete: 'yes' } },
+      { store: 'nats', sets: 1, newestMs: 3_600_000, oldestMs: 3_600_000, newest: { bytes: 5, sizeRatio: null, complete: 'unknown' } },
+      { store: 'config', sets: 0, newestMs: undefined, oldestMs: undefined, newest: undefined },
+    ],
+    skewMs: 3_600_000,
+    unfinished: 2,
+    strangers: 1,
+    room: { freeBytes: 10, totalBytes: 100 },
+  };
+
+  test('tells of each store what there is; what nobody can tell has no series', async () => {
+    expect(seen(await backupDirectorySource('prod', 604_800_000, () => Promise.resolve(succeed(facts))).look(CALL))).toEqual({
+      cordum_backup_retention_seconds: 604_800,
+      'cordum_backup_sets store=redis': 3,
+      'cordum_backup_set_newest_timestamp_seconds store=redis': 7_200,
+      'cordum_backup_set_oldest_timestamp_seconds store=redis': 3_600,
+      'cordum_backup_set_bytes store=redis': 900,
+      'cordum_backup_set_size_ratio store=redis': 0.5,
+      'cordum_backup_set_complete store=redis': 1,
+      'cordum_backup_sets store=nats': 1,
+      'cordum_backup_set_newest_timestamp_seconds store=nats': 3_600,
+      'cordum_backup_set_oldest_timestamp_seconds store=nats': 3_600,
+      'cordum_backup_set_bytes store=nats': 5,
+      'cordum_backup_sets store=config': 0,
+      'cordum_backup_directory_leftovers kind=unfinished': 2,
+      'cordum_backup_directory_leftovers kind=foreign': 1,
+      cordum_backup_skew_seconds: 3_600,
+      cordum_backup_directory_free_bytes: 10,
+      cordum_backup_directory_size_bytes: 100,
+    });
+  });
+
+  test('that cannot be read is not one without backups', async () => {
+    const look = await backupDirectorySource('prod', undefined, () => Promise.resolve(down('notFound'))).look(CALL);
+    expect(look).toEqual({ samples: [], failure: { reason: 'notFound', message: 'it is notFound' } });
   });
 });
