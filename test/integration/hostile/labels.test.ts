@@ -9,6 +9,8 @@ const HOSTILE = [
   '\u202Egnp.exe', 'nul\u0000byte', '!x', 'a notin (b)', '', 'x'.repeat(64 * 1024), '\ud800', '__proto__', '$labels', '`', 'ü😀\u2028',
 ];
 const ALERTS = ['CordumJobFailureRateHigh', 'CordumWorkerHeartbeatGap', 'CordumDispatchLatencyHigh'];
+/** What is asked for: not nothing, which would match every series, nor what is longer than a label is. */
+const ASKED = HOSTILE.filter((value) => value !== '' && value.length <= 1_000);
 /** Runs that an alert of each name and each value starts. */
 const RUNS = HOSTILE.length * ALERTS.length;
 /** A string literal of PromQL. */
@@ -18,6 +20,15 @@ interface Asked {
   readonly path: string;
   readonly query: string;
   readonly evil: boolean;
+}
+
+/** As Go reads it: of its escapes we write those that JSON has as well. What is no literal stays what it is. */
+function readLiteral(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
 }
 
 /** Stands in for Prometheus, which has no series, and for a Cordum and an Alertmanager that know nothing. */
@@ -58,6 +69,9 @@ describe('labels of alerts, from the webhook to what goes over the wire', () => 
     expect(JSON.stringify(runs)).not.toContain('is a bug');
     const queries = [...new Set(recorder.asked.map(({ query }) => query))].filter((query) => /namespace=|target=/.test(query));
     expect(queries.length).toBeGreaterThan(HOSTILE.length);
+    // Each value arrived as a whole literal, so none was cut short, refused for its quotes, or read as syntax.
+    const literals = new Set(queries.flatMap((query) => query.match(LITERAL) ?? []).map(readLiteral));
+    expect(ASKED.filter((value) => !literals.has(value.toWellFormed()))).toEqual([]);
     // Without its string literals each query is one that the runbook's own text gives.
     const shapes = new Set(queries.map((query) => query.replaceAll(LITERAL, '""')));
     expect([...shapes].filter((shape) => /["'`\\]|up\{|DROP|evil|passwd|\p{Cc}/u.test(shape.replaceAll('""', '')))).toEqual([]);
