@@ -21,10 +21,8 @@ import { createConsole, type Console } from '#surfaces/console/console.ts';
 import { createAuthentication, isFromThisMachine } from '#surfaces/http/auth.ts';
 import { createHttpServer, type HttpPlugin, type HttpServer } from '#surfaces/http/server.ts';
 import { createMetrics, type Metrics } from '#telemetry/metrics.ts';
-import { createStandings } from '#drills/standing.ts';
 import { stepsByName } from './catalogue.ts';
-import { createDrillAhead, credentialsOf } from './drill-ahead.ts';
-import { drillViews } from './drill-views.ts';
+import { drillContext } from './drill-ahead.ts';
 import { linkRuns, wireEngine } from './engine.ts';
 import { createExporters, type Exporters } from './exporter.ts';
 import { createLifecycle } from './lifecycle.ts';
@@ -99,7 +97,6 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     runs: linkRuns(engine, runbooks),
   });
   const lifting = createSilenceLifting({ engine, journal, systems: targets, killSwitch, clock, log });
-  const standings = createStandings();
   const schedules = createSchedules({ config, journal, clock, log, operations: () => operations });
   const audit = createAudit({ journal, log });
   lifecycle.onStop('audit', () => audit.flush());
@@ -116,11 +113,7 @@ async function assemble(options: AppOptions & { readonly clock: Clock }, lifecyc
     targets: config.targets.map(({ name, match }) => ({ name, matchesAll: Object.keys(match).length === 0 })),
     policy,
     slackGroups: slack.groupMembers,
-    drills: () => drillViews(config.drills, standings, clock),
-    drillAhead: createDrillAhead(config, () => schedules.views()),
-    notices: () => schedules.notices(),
-    credentials: credentialsOf(config.auth),
-    schedules: () => schedules.views(),
+    ...drillContext(config, schedules, clock),
     audit,
     clock,
     ids,

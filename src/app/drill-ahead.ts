@@ -1,9 +1,24 @@
-/** What the configuration says of a drill that is to be approved ahead, and of the credentials of people. */
+/** What the operations are told of drills and schedules, and what approving ahead goes by: the configuration, and the credentials of people. */
 import type { Config } from '#config/config.ts';
 import { isBlackout } from '#drills/schedule/times.ts';
 import { storeRun } from '#drills/steps/store-run.ts';
-import type { AheadSubject, Credentials } from '#operations/context.ts';
+import { createStandings } from '#drills/standing.ts';
+import type { Clock } from '#kernel/clock.ts';
+import type { AheadSubject, Context, Credentials } from '#operations/context.ts';
 import type { ScheduleView } from '#operations/operations.ts';
+import { drillViews } from './drill-views.ts';
+import type { Schedules } from './schedules.ts';
+
+export function drillContext(config: Config, schedules: Schedules, clock: Clock): Pick<Context, 'drills' | 'drillAhead' | 'notices' | 'credentials' | 'schedules'> {
+  const standings = createStandings();
+  return {
+    drills: () => drillViews(config.drills, standings, clock),
+    drillAhead: createDrillAhead(config, () => schedules.views()),
+    notices: () => schedules.notices(),
+    credentials: credentialsOf(config.auth),
+    schedules: () => schedules.views(),
+  };
+}
 
 export function createDrillAhead({ drills, schedules, targets }: Pick<Config, 'drills' | 'schedules' | 'targets'>, standing: () => Promise<readonly ScheduleView[]>): (name: string) => Promise<AheadSubject | undefined> {
   return async (name) => {
@@ -27,7 +42,7 @@ export function createDrillAhead({ drills, schedules, targets }: Pick<Config, 'd
   };
 }
 
-export function credentialsOf({ apiKeys }: Config['auth']): Credentials {
+function credentialsOf({ apiKeys }: Config['auth']): Credentials {
   return {
     roles: new Set(apiKeys.flatMap(({ roles }) => roles)),
     of(principalId) {

@@ -11,7 +11,7 @@ import { usageOf } from './command.ts';
 import type { CommandSpec } from './command-spec.ts';
 import type { RemoteContext } from './remote/context.ts';
 import { approvals, approve, close, deny, incidents, killSwitch } from './remote/decisions.ts';
-import { drillList } from './remote/drills.ts';
+import { drillApprovals, drillApprove, drillList, drillRevoke } from './remote/drills.ts';
 import { cancel, plan, run, runs, settle, show } from './remote/runs.ts';
 
 export interface CliOptions {
@@ -41,6 +41,9 @@ export const REMOTE_COMMANDS: Readonly<Record<string, (context: RemoteContext) =
   deny,
   'kill-switch': killSwitch,
   'drill list': drillList,
+  'drill approve': drillApprove,
+  'drill approvals': drillApprovals,
+  'drill revoke': drillRevoke,
 };
 
 export async function runCommandLine(options: CliOptions): Promise<ExitCode> {

@@ -14,7 +14,7 @@ export interface ClientOptions {
 export interface Client {
   readonly url: string;
   get<T>(path: string, shape: z.ZodType<T>): Promise<T>;
-  send<T>(method: 'POST' | 'PUT', path: string, body: object, shape: z.ZodType<T>): Promise<T>;
+  send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: object | undefined, shape: z.ZodType<T>): Promise<T>;
   /** The lines of a server-sent event stream; ends with the stream. Rejects with CommandFailed when it is refused. */
   lines(path: string, lastEventId: number, signal: AbortSignal): AsyncGenerator<string>;
 }
@@ -46,7 +46,7 @@ export function createClient({ url, apiKey }: ClientOptions): Client {
   return {
     url,
     get: (path, shape) => ask(path, {}, shape),
-    send: (method, path, body, shape) => ask(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }, shape),
+    send: (method, path, body, shape) => ask(path, body === undefined ? { method } : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }, shape),
     async *lines(path, lastEventId, signal) {
       const response = await call(path, { signal, headers: { accept: 'text/event-stream', ...(lastEventId > 0 ? { 'last-event-id': String(lastEventId) } : {}) } });
       if (response.status === 204) return;

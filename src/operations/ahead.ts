@@ -59,15 +59,21 @@ export async function approveDrill(ctx: Context, principal: Principal, name: str
 /** Once more by the same request, or for the same window and the same configuration, adds nothing: a button is pressed twice. */
 function give(ctx: Context, by: string, book: AheadBook, approved: Omit<ApprovedAhead, 'id'>): Given {
   const own = book.all.filter((one) => one.by === by);
-  const same = own.find((one) => approved.key !== null && one.key === approved.key) ?? own.find((one) => one.revoked === undefined && one.from === approved.from && one.to === approved.to && one.digest === approved.digest);
-  if (same !== undefined) {
-    return same.revoked === undefined ? { done: same.id } : { refused: refuse('conflict', `this request was carried out, and what it approved was revoked by ${same.revoked.by}`) };
-  }
+  const keyed = own.find((one) => approved.key !== null && one.key === approved.key);
+  // A window that begins now begins later when the request is sent again.
+  if (keyed !== undefined && !isSame({ ...keyed, from: approved.from }, approved)) return { refused: refuse('conflict', 'this request was carried out before, with another window or another configuration') };
+  if (keyed?.revoked !== undefined) return { refused: refuse('conflict', `this request was carried out before, and what it approved was revoked by ${keyed.revoked.by}`) };
+  const same = keyed ?? own.find((one) => one.revoked === undefined && isSame(one, approved));
+  if (same !== undefined) return { done: same.id };
   const now = ctx.clock.now();
   const standing = book.all.filter((one) => ['waiting', 'open'].includes(aheadStatus(one, now)));
   if (standing.length >= STANDING_MAX) return { refused: refuse('conflict', `${STANDING_MAX} approvals of it wait already; revoke one first`) };
   const id = ctx.ids.next('ahd');
   return { event: { type: 'ApprovedAhead', data: { ...approved, id } }, done: id };
+}
+
+function isSame(one: AheadState, approved: Omit<ApprovedAhead, 'id'>): boolean {
+  return one.from === approved.from && one.to === approved.to && one.digest === approved.digest;
 }
 
 export async function revokeDrillApproval(ctx: Context, principal: Principal, name: string, id: string, reason?: string): Promise<Answer<DrillApprovalView>> {

@@ -28,7 +28,7 @@ export interface Call<S extends EndpointSchemas> {
 }
 
 export interface Endpoint {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Under /api/v1, with parameters as OpenAPI writes them: `/runs/{id}`. */
   readonly path: string;
   readonly summary: string;

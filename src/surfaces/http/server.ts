@@ -20,6 +20,7 @@ import type { HttpMetrics } from './probes.ts';
 import { Refusal } from './problem.ts';
 import { approvalEndpoints } from './routes/approvals.ts';
 import { controlEndpoints } from './routes/control.ts';
+import { drillEndpoints } from './routes/drills.ts';
 import { DEFAULT_MAX_STREAMS, eventEndpoints } from './routes/events.ts';
 import { incidentEndpoints } from './routes/incidents.ts';
 import { runEndpoints } from './routes/runs.ts';
@@ -72,6 +73,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     ...runEndpoints(options.operations),
     ...events.endpoints,
     ...approvalEndpoints(options.operations),
+    ...drillEndpoints(options.operations),
     ...controlEndpoints(options.operations),
   ];
   const probes = registerProbes(app, options);

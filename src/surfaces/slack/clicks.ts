@@ -3,8 +3,9 @@ import type { Principal } from '#policy/model.ts';
 import type { ApprovalView, EffectView, OfferView, RunView } from '#engine/model/views.ts';
 import { ACTIONS, isNamedBy, readApprovalValue, readPartValue } from './cards/actions.ts';
 import type { Modal } from './cards/blocks.ts';
-import { approveModal, closeModal, planModal, settleModal, type Metadata } from './cards/modals.ts';
+import { approveAheadModal, approveModal, closeModal, planModal, settleModal, type Metadata } from './cards/modals.ts';
 import { decideAs } from './decisions.ts';
+import { noticeNamed } from './drills.ts';
 import { outcomeOf, type ClickWorld, type Outcome } from './outcome.ts';
 import { placesOf, type Click } from './payloads.ts';
 
@@ -32,6 +33,8 @@ export async function onClick(world: ClickWorld, principal: Principal, click: Cl
       return openSettlement(world, click, value, 'notApplied');
     case ACTIONS.cancel:
       return cancel(world, principal, click, value);
+    case ACTIONS.approveAhead:
+      return openApproveAhead(world, click, value);
     case ACTIONS.close:
       return openClose(world, click, value);
     default:
@@ -101,6 +104,15 @@ async function openClose(world: ClickWorld, click: Click, incidentId: string): P
   if (foreign !== undefined) return foreign;
   if (incident.status !== 'open') return { say: 'This incident is closed.', refresh: incidentId };
   return open(world, click, closeModal(incident.title, metadataOf(click, incidentId, incidentId)));
+}
+
+async function openApproveAhead(world: ClickWorld, click: Click, id: string): Promise<Outcome> {
+  const notice = await noticeNamed(world.operations, id);
+  if (notice === undefined) return GONE;
+  const foreign = await foreignCard(world, click, id);
+  if (foreign !== undefined) return foreign;
+  if (!notice.live) return { say: 'This drill is not to come any more. See /runbook drill.', refresh: id };
+  return open(world, click, approveAheadModal(notice, metadataOf(click, id, id)));
 }
 
 /**

@@ -9,6 +9,8 @@ export type Command =
   | { readonly kind: 'approvals' }
   | { readonly kind: 'run'; readonly runbook: string; readonly inputs: JsonObject; readonly target: string | null; readonly dryRun: boolean }
   | { readonly kind: 'drills' }
+  | { readonly kind: 'approveDrill'; readonly drill: string; readonly from: string | null; readonly to: string | null; readonly reason: string }
+  | { readonly kind: 'revokeDrill'; readonly drill: string; readonly id: string; readonly reason: string }
   | { readonly kind: 'kill'; readonly on: boolean; readonly reason: string }
   | { readonly kind: 'mistake'; readonly message: string };
 
@@ -21,6 +23,8 @@ export const HELP = [
   '/runbook list: the runbooks',
   '/runbook run NAME [key=value …] [--target T] [--dry-run]: start one; quote a value that holds spaces; a list is written a,b,c',
   '/runbook drill [NAME] [--target T] [--dry-run]: start a restore drill; without a name, how the configured ones stand',
+  '/runbook drill approve NAME [from TIME to TIME] [REASON]: approve its next run ahead; without times, the next slot of its schedule and an hour around it',
+  '/runbook drill revoke NAME APPROVAL [REASON]: take that back',
   '/runbook status: open incidents, waiting approvals, the kill switch',
   '/runbook incidents: the open incidents',
   '/runbook approvals: what waits for a decision',
@@ -78,11 +82,27 @@ function parseRun(words: readonly string[]): Command {
   return { kind: 'run', runbook: name, inputs: Object.fromEntries(inputs), target, dryRun };
 }
 
-/** Short for `run restore-drill drill=NAME`. */
+/** `drill NAME` is short for `run restore-drill drill=NAME`. */
 function parseDrill([name = '', ...rest]: readonly string[]): Command {
+  if (name.toLowerCase() === 'approve') return parseApproveDrill(rest);
+  if (name.toLowerCase() === 'revoke') return parseRevokeDrill(rest);
   if (!NAME.test(name)) return mistake('Say which drill: /runbook drill NAME.');
   if (rest.some((word) => INPUT.test(word))) return mistake('A drill takes no inputs: what it does stands in the configuration.');
   return parseRun(['restore-drill', `drill=${name}`, ...rest]);
+}
+
+/** Whether the times are any is for the operation to say. */
+function parseApproveDrill([drill = '', ...rest]: readonly string[]): Command {
+  if (!NAME.test(drill)) return mistake('Say which drill: /runbook drill approve NAME [from TIME to TIME] [REASON].');
+  if (rest[0]?.toLowerCase() !== 'from') return { kind: 'approveDrill', drill, from: null, to: null, reason: rest.join(' ') };
+  const [, from, word, to, ...reason] = rest;
+  if (from === undefined || word?.toLowerCase() !== 'to' || to === undefined) return mistake('Name both ends of the window: from 2026-12-01T08:00Z to 2026-12-01T10:00Z.');
+  return { kind: 'approveDrill', drill, from, to, reason: reason.join(' ') };
+}
+
+function parseRevokeDrill([drill = '', id = '', ...reason]: readonly string[]): Command {
+  if (!NAME.test(drill) || !/^ahd_[0-9a-z]{26}$/.test(id)) return mistake('Say which drill and which approval: /runbook drill revoke NAME ahd_… [REASON]. /runbook drill lists them.');
+  return { kind: 'revokeDrill', drill, id, reason: reason.join(' ') };
 }
 
 function parseKill(words: readonly string[]): Command {

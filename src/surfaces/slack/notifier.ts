@@ -87,9 +87,20 @@ export class Notifier {
   }
 
   #onChange(change: Change): void {
+    if (change.kind === 'notice') return void this.#noticesChanged();
     const subjectId = subjectIdOf(change);
     if (subjectId === undefined) return;
     this.#mark(subjectId, { urgent: change.types.some((type) => URGENT.has(type)), force: false });
+    this.#pump();
+  }
+
+  /** Which of them changed is not said; there are few, and those that look right are left alone. */
+  async #noticesChanged(): Promise<void> {
+    try {
+      for (const { id } of await this.#options.operations.notices()) this.#mark(id, { urgent: false, force: false });
+    } catch {
+      this.#resync = true;
+    }
     this.#pump();
   }
 
@@ -202,8 +213,8 @@ export class Notifier {
     const { operations, log } = this.#options;
     try {
       await this.#markOpen();
-      const [closed, runs] = await Promise.all([operations.incidents({ status: 'closed', limit: PAGE }), operations.runs({ limit: PAGE })]);
-      for (const { id } of closed.items) this.#markMet(id);
+      const [closed, runs, notices] = await Promise.all([operations.incidents({ status: 'closed', limit: PAGE }), operations.runs({ limit: PAGE }), operations.notices()]);
+      for (const { id } of [...closed.items, ...notices]) this.#markMet(id);
       for (const run of runs.items) if (run.incidentId === null) this.#markMet(run.id);
     } catch (error) {
       log.warn({ because: error instanceof Error ? error.message : 'unknown' }, 'the open incidents could not be read, their cards may be behind');

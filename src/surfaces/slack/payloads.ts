@@ -27,7 +27,7 @@ export const submissionSchema = z.object({
   team,
   user,
   api_app_id: id.nullish(),
-  view: z.object({ callback_id: z.string().max(255), private_metadata: z.string().max(3_000), state: z.object({ values: answersSchema }) }),
+  view: z.object({ id: id.nullish(), callback_id: z.string().max(255), private_metadata: z.string().max(3_000), state: z.object({ values: answersSchema }) }),
 });
 export type Submission = z.infer<typeof submissionSchema>;
 

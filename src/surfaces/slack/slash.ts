@@ -1,9 +1,10 @@
 /** Answers `/runbook …`. Reading is for everybody in the workspace; what changes something is decided by the operations. */
 import type { ApprovalView, IncidentView } from '#engine/model/views.ts';
-import type { DrillView, Operations } from '#operations/operations.ts';
+import type { Operations } from '#operations/operations.ts';
 import type { Principal } from '#policy/model.ts';
 import { HELP, parseCommand, type Command } from './command.ts';
 import { inert } from './cards/text.ts';
+import { approveByCommand, drillsText, revokeByCommand } from './drills.ts';
 
 /** Longer lists are read in the console. */
 const LISTED = 15;
@@ -24,7 +25,11 @@ export async function onSlash(operations: Operations, principal: Principal, text
     case 'approvals':
       return approvalsOf(operations);
     case 'drills':
-      return drillsOf(operations);
+      return drillsText(operations);
+    case 'approveDrill':
+      return approveByCommand(operations, principal, command, triggerId);
+    case 'revokeDrill':
+      return revokeByCommand(operations, principal, command);
     case 'run':
       return run(operations, principal, command, triggerId);
     case 'kill': {
@@ -66,13 +71,6 @@ async function approvalsOf(operations: Operations): Promise<string> {
   if (page.items.length === 0) return 'Nothing waits for a decision.';
   const line = (one: ApprovalView): string => `• ${one.tier} ${inert(one.title, 120)} on ${inert(one.target, 60)}, from ${one.needs.roles.map((role) => inert(role, 30)).join(', ')}, until ${inert(one.expiresAt, 20)} (${one.id})`;
   return `${page.items.map(line).join('\n')}${page.nextCursor === null ? '' : '\n… and more in the console'}\nDecide on the incident's card, in the console, or with runbook-bot approve.`;
-}
-
-async function drillsOf(operations: Operations): Promise<string> {
-  const drills = await operations.drills();
-  if (drills.length === 0) return 'No drill is configured.';
-  const line = (one: DrillView): string => `• ${inert(one.name, 63)}${one.overdue ? ' – overdue' : ''}: ${one.stores.map(({ store, lastStatus, lastAt }) => `${store} ${lastAt === null ? 'has never run' : `${lastStatus}, ${lastAt.slice(0, 16)}Z`}`).join('; ')}`;
-  return withMore(drills.slice(0, LISTED).map(line), drills.length);
 }
 
 async function run(operations: Operations, principal: Principal, command: Extract<Command, { kind: 'run' }>, triggerId: string | null): Promise<string> {

@@ -7,7 +7,7 @@ import { hasEnded, type Subject } from './cards/subject.ts';
 const MOST_RUNS = 10;
 
 export function subjectIdOf(change: Change): string | undefined {
-  if (change.kind === 'control') return undefined;
+  if (change.kind === 'control' || change.kind === 'notice') return undefined;
   return change.incidentId ?? change.id;
 }
 
@@ -17,6 +17,10 @@ export async function loadSubject(operations: Operations, id: string): Promise<S
     const run = await operations.run(id);
     if (run === undefined || run.incidentId !== null || !deservesCard(run)) return undefined;
     return { id, incident: null, runs: [run], approvals: await approvalsOf(operations, [run]) };
+  }
+  if (id.startsWith('ntc_')) {
+    const notice = (await operations.notices()).find((one) => one.id === id);
+    return notice === undefined ? undefined : { id, incident: null, runs: [], approvals: new Map(), notice };
   }
   const incident = await operations.incident(id);
   if (incident === undefined) return undefined;
@@ -38,5 +42,6 @@ async function approvalsOf(operations: Operations, runs: readonly RunView[]): Pr
 }
 
 export function isLive(subject: Subject): boolean {
+  if (subject.notice !== undefined) return subject.notice.live;
   return subject.incident?.status === 'open' || subject.runs.some((run) => !hasEnded(run));
 }

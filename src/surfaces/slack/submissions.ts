@@ -4,6 +4,7 @@ import { MODALS, readApprovalValue } from './cards/actions.ts';
 import { CONFIRM, readMetadata, REASON, type Metadata } from './cards/modals.ts';
 import { effectNamed, offerNamed, runOf } from './clicks.ts';
 import { decideAs } from './decisions.ts';
+import { approveByForm } from './drills.ts';
 import { offerInputs, textAnswer, type Answers } from './forms.ts';
 import { outcomeOf, type ClickWorld, type Outcome } from './outcome.ts';
 import type { Submission } from './payloads.ts';
@@ -17,13 +18,13 @@ export async function onSubmission(world: ClickWorld, principal: Principal, subm
   const metadata = readMetadata(submission.view.private_metadata);
   if (metadata === undefined) return { say: 'This form is not known to this version of the bot.', channel: null };
   const answers = submission.view.state.values;
-  const outcome = await carryOut(world, principal, submission.view.callback_id, metadata, answers);
+  const outcome = await carryOut(world, principal, submission.view, metadata, answers);
   // A click that named no channel: its card is where the person looks.
   const channel = metadata.channel === '' ? (await world.whereIs(metadata.subject))?.channel : metadata.channel;
   return { ...outcome, channel: channel ?? null };
 }
 
-async function carryOut(world: ClickWorld, principal: Principal, callbackId: string, metadata: Metadata, answers: Answers): Promise<Outcome> {
+async function carryOut(world: ClickWorld, principal: Principal, { callback_id: callbackId, id }: Submission['view'], metadata: Metadata, answers: Answers): Promise<Outcome> {
   const reason = textAnswer(answers, REASON);
   switch (callbackId) {
     case MODALS.approve: {
@@ -44,6 +45,8 @@ async function carryOut(world: ClickWorld, principal: Principal, callbackId: str
       if (run === undefined || effect === undefined || metadata.outcome === undefined) break;
       return outcomeOf(await world.operations.settleEffect(principal, run.id, effect.key, metadata.outcome, reason), metadata.subject);
     }
+    case MODALS.approveAhead:
+      return approveByForm(world, principal, metadata, reason, id ?? null);
     case MODALS.close:
       return outcomeOf(await world.operations.closeIncident(principal, metadata.value, reason), metadata.subject);
     default:

@@ -23,7 +23,7 @@ describe('the table of commands', () => {
 
   it('has the commands of this issue, and none that is not built yet', () => {
     expect(COMMANDS.map((command) => command.name).toSorted()).toEqual(
-      ['approvals', 'approve', 'audit', 'backup list', 'backup take', 'backup verify', 'cancel', 'close', 'demo', 'deny', 'doctor', 'drill list', 'drill reap', 'drill run', 'drill verify', 'incidents', 'kill-switch', 'lint', 'plan', 'reference', 'run', 'runs', 'settle', 'show', 'start', 'test'].toSorted(),
+      ['approvals', 'approve', 'audit', 'backup list', 'backup take', 'backup verify', 'cancel', 'close', 'demo', 'deny', 'doctor', 'drill approvals', 'drill approve', 'drill list', 'drill reap', 'drill revoke', 'drill run', 'drill verify', 'incidents', 'kill-switch', 'lint', 'plan', 'reference', 'run', 'runs', 'settle', 'show', 'start', 'test'].toSorted(),
     );
   });
 
@@ -77,8 +77,8 @@ describe('wrong usage', () => {
       [['export', 'run_1'], 'There is no command "export"'],
       [['replay', 'run_1'], 'There is no command "replay"'],
       [['gate'], 'There is no command "gate"'],
-      [['drill'], 'Say one of: run, list, verify, reap.'],
-      [['drill', 'runn', 'redis'], '"runn" is none of: run, list, verify, reap.'],
+      [['drill'], 'Say one of: run, list, approve, approvals, revoke, verify, reap.'],
+      [['drill', 'runn', 'redis'], '"runn" is none of: run, list, approve, approvals, revoke, verify, reap.'],
       [['drill', 'run'], 'DRILL is missing.'],
       [['backup'], 'Say one of: take, list, verify.'],
       [['backup', 'take'], 'Say one of: redis, nats, config.'],

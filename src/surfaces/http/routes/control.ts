@@ -1,7 +1,7 @@
 /** What the bot knows and did: runbooks, steps, the audit, the kill switch. */
 import { z } from 'zod';
 import type { Operations } from '#operations/operations.ts';
-import { AuditEntryShape, DrillShape, KillSwitchShape, listOf, RunbookShape, ScheduleShape, StepReferenceShape } from '#operations/shapes.ts';
+import { AuditEntryShape, KillSwitchShape, listOf, RunbookShape, ScheduleShape, StepReferenceShape } from '#operations/shapes.ts';
 import { endpoint, NOTHING, valueOf } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { Limit, Position, Reason } from '../input.ts';
@@ -28,14 +28,6 @@ export function controlEndpoints(operations: Operations): readonly Endpoint[] {
       schemas: { params: NOTHING, query: NOTHING },
       answer: { status: 200, shape: listOf(StepReferenceShape) },
       handle: async () => ({ items: operations.steps(), nextCursor: null }),
-    }),
-    endpoint({
-      method: 'GET',
-      path: '/drills',
-      summary: 'The configured restore drills, with their last results.',
-      schemas: { params: NOTHING, query: NOTHING },
-      answer: { status: 200, shape: listOf(DrillShape) },
-      handle: async () => ({ items: [...(await operations.drills())], nextCursor: null }),
     }),
     endpoint({
       method: 'GET',

@@ -16,12 +16,12 @@ const Start = z.strictObject({
 });
 
 /** Headers are many and not ours; only this one is read. */
-const StartHeaders = z.object({
+export const StartHeaders = z.object({
   'idempotency-key': z
     .string()
     .regex(/^[\x21-\x7e]{1,255}$/, { error: 'expected 1 to 255 visible ASCII characters' })
     .exactOptional()
-    .meta({ description: 'The same key and the same body start one run only. Kept per principal.' }),
+    .meta({ description: 'The same key and the same body are carried out once. Kept per principal.' }),
 });
 
 export function runEndpoints(operations: Operations): readonly Endpoint[] {

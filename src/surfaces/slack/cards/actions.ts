@@ -11,10 +11,11 @@ export const ACTIONS = {
   settleNotApplied: 'runbook.settle-not-applied',
   close: 'runbook.close',
   cancel: 'runbook.cancel',
+  approveAhead: 'runbook.approve-ahead',
   console: 'runbook.console',
 } as const;
 
-export const MODALS = { approve: 'runbook.approve-modal', plan: 'runbook.plan-modal', settle: 'runbook.settle-modal', close: 'runbook.close-modal' } as const;
+export const MODALS = { approve: 'runbook.approve-modal', plan: 'runbook.plan-modal', settle: 'runbook.settle-modal', close: 'runbook.close-modal', approveAhead: 'runbook.approve-ahead-modal' } as const;
 
 const APPROVAL_VALUE = /^(apr_[0-9a-z]{26})\.([0-9a-f]{64})$/;
 const PART_VALUE = /^(run_[0-9a-z]{26})\.([0-9a-f]{64})$/;
@@ -28,6 +29,11 @@ export function approvalValue(approvalId: string, digest: string): string | unde
 export function readApprovalValue(value: string): { readonly approvalId: string; readonly digest: string } | undefined {
   const found = APPROVAL_VALUE.exec(value);
   return found?.[1] === undefined || found[2] === undefined ? undefined : { approvalId: found[1], digest: found[2] };
+}
+
+/** A notice, by its id. */
+export function noticeValue(id: string): string | undefined {
+  return /^ntc_[0-9a-f]{26}$/.test(id) ? id : undefined;
 }
 
 /** An offer or an effect of a run, by the hash of its id: an effect's key holds outside text of any length. */

@@ -4,6 +4,7 @@ import { isId } from '#kernel/ids.ts';
 import { ACTIONS } from './actions.ts';
 import { button, confirmation, context, fit, header, section, type Block, type Button, type Part } from './blocks.ts';
 import { unknownEffects } from './effect-part.ts';
+import { renderNotice } from './notice-card.ts';
 import { offerParts } from './offer-part.ts';
 import { consoleUrl, hasEnded, type CardOptions, type Subject } from './subject.ts';
 import { escaped, inert, moment, mrkdwn, person, plain } from './text.ts';
@@ -21,6 +22,7 @@ const SHOWN_RUNS = 3;
 const SHOWN_LABELS = 12;
 
 export function renderCard(subject: Subject, options: CardOptions = {}): Card {
+  if (subject.notice !== undefined) return renderNotice(subject.notice);
   const title = titleOf(subject);
   const parts: Part[] = [
     { rank: 0, blocks: [header(`${markOf(subject)} ${title}`), context(mrkdwn(factsOf(subject)))] },

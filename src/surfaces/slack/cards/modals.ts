@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ApprovalView, EffectView, InputFieldView, OfferView } from '#engine/model/views.ts';
 import { shortDigest } from '#kernel/digest.ts';
 import type { Json } from '#kernel/json.ts';
+import type { NoticeView } from '#operations/operations.ts';
 import { MODALS } from './actions.ts';
 import { planExtract } from './approval-part.ts';
 import { context, LABEL_MAX, METADATA_MAX, MODAL_TITLE_MAX, OPTION_MAX, OPTIONS_MAX, section, type Block, type InputElement, type Modal, type Option } from './blocks.ts';
@@ -44,6 +45,14 @@ export function approveModal(approval: ApprovalView, metadata: Metadata): Modal 
     section(plain(planExtract(approval.plan), 1_500)),
     context(plain(`Tier ${approval.tier} on ${inert(approval.target, 100)}, plan ${inert(shortDigest(approval.plan.digest), 8)}. This approves exactly this plan.`, 300)),
     input(CONFIRM, `Type ${inert(type, 100)} to confirm`, { type: 'plain_text_input', action_id: CONFIRM, max_length: CONFIRM_MAX }),
+    reasonInput('Why is this right?'),
+  ]);
+}
+
+export function approveAheadModal({ drill, dueAt, drillView }: NoticeView, metadata: Metadata): Modal {
+  return modal(MODALS.approveAhead, 'Approve ahead', 'Approve', metadata, [
+    section(plain(`Restore drill ${inert(drill ?? '', 63)}, due ${dueAt.slice(0, 16)}Z${drillView === null ? '' : `, from ${inert(drillView.backups, 300)}`}`, 600)),
+    context(plain('It counts for one run within an hour of that time, for the configuration as it is now, and only while you may still approve. It can be revoked.', 250)),
     reasonInput('Why is this right?'),
   ]);
 }

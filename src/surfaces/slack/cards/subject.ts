@@ -1,4 +1,5 @@
 import { isId } from '#kernel/ids.ts';
+import type { NoticeView } from '#operations/operations.ts';
 import type { ApprovalView, IncidentView, RunView } from '#engine/model/views.ts';
 
 /** What one card is about: an incident with its runs, or a run that no incident stands behind. */
@@ -10,6 +11,8 @@ export interface Subject {
   readonly runs: readonly RunView[];
   /** The newest approval of each offer, by approval id. */
   readonly approvals: ReadonlyMap<string, ApprovalView>;
+  /** Set where it is about a schedule: then there is neither incident nor run. */
+  readonly notice?: NoticeView;
 }
 
 export interface CardOptions {

@@ -120,7 +120,7 @@ describe('docs/api.md', () => {
 
   it('names every path of the API, and no other', async () => {
     const { document } = await registered();
-    const named = [...DOCS.matchAll(/^\| `(GET|POST|PUT) (\/[^`\s]*)` \|/gm)].map(([, method, path]) => `${method} ${path}`);
+    const named = [...DOCS.matchAll(/^\| `(GET|POST|PUT|DELETE) (\/[^`\s]*)` \|/gm)].map(([, method, path]) => `${method} ${path}`);
     expect(named.toSorted()).toEqual(documented(document));
   });
 
