@@ -63,7 +63,7 @@ async function takeBackup(toTake: BackupToTake, run: BackupRun): Promise<Result<
   const common = { ...at.value, directory: toTake.directory, tool: toolOf(toTake) };
   if (toTake.store === 'config') return takeConfig(common, { ...run, connect: (node) => redis.open(node) });
   const parts = redisParts(toTake, redis, run);
-  return parts.ok ? takeRedis({ ...common, seed: randomBytes(8).toString('hex') }, parts.value) : parts;
+  return parts.ok ? takeRedis(common, parts.value) : parts;
 }
 
 /** Whoever cancels does not wait for a server that hangs: what waits for its answer is told that the connection has ended. */

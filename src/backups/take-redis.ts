@@ -19,8 +19,6 @@ export interface TakeRedis {
   readonly port: number;
   readonly directory: string;
   readonly tool: Manifest['tool'];
-  /** Chooses the sampled keys. */
-  readonly seed: string;
 }
 
 export interface TakeRedisParts {

@@ -39,6 +39,7 @@ describe('a backup of a single Redis', () => {
     expect(manifest.redis?.keysByPrefix).toContainEqual({ prefix: 'job:result', count: 1, volatile: 1 });
     expect(manifest.redis?.required.map(({ key }) => key)).toEqual(['cfg:system:default', 'cfg:system:policy']);
     expect(manifest.redis?.unreadable).toEqual([{ key: 'cfg:org:broken', why: 'it is not JSON' }]);
+    expect(manifest.redis?.sampleSeed).toMatch(/^[0-9a-f]{16}$/);
     expect(manifest.redis?.sample.find(({ key }) => key === 'job:result:1')?.expiresAt).toEqual(expect.any(String));
     expect(Date.parse(manifest.redis?.newestRecordAt ?? '')).toBeGreaterThan(0);
     expect((await runCommand(['backup', 'verify', out])).code).toBe(0);

@@ -73,6 +73,35 @@ describe('a drill beside a live system', () => {
     expect(outcome.live?.identity).toHaveLength(1);
   });
 
+  it('reads both live systems before the one sandbox of a drill of all stores, and sends neither a packet afterwards', async () => {
+    const [redis, nats] = await Promise.all([startRedis(), startNats()]);
+    await fillRedis(redis);
+    await fillNats(nats);
+    const backups = await testFolder('backups');
+    await backUpRedis(redis, backups, Date.now());
+    await backUpNats(nats, backups, Date.now());
+    const [before, behind] = await Promise.all([startCountingProxy(redis.port), startCountingProxy(nats.clientPort)]);
+    let other: ReturnType<CountingProxy['counts']> | undefined;
+    const counting: CountingProxy = {
+      ...before,
+      counts() {
+        other ??= behind.counts();
+        return before.counts();
+      },
+    };
+
+    const drill: DrillToDo = { ...toDo('redis', backups, await testFolder('temp'), `redis://127.0.0.1:${before.port}`), store: 'all' };
+    const both = { ...drill, live: { ...drill.live, nats: { url: new Secret(`nats://127.0.0.1:${behind.port}`) } } };
+    const { outcome, atSandbox, atEnd } = await drillBehind(counting, both);
+
+    expect(outcome.checks.filter(({ status }) => status === 'failed')).toEqual([]);
+    expect(outcome.live?.identity).toHaveLength(2);
+    expect(atSandbox?.bytes).toBeGreaterThan(100);
+    expect(atEnd).toEqual(atSandbox);
+    expect(other?.bytes).toBeGreaterThan(100);
+    expect(behind.counts()).toEqual(other);
+  });
+
   it('knows every node of a live cluster by its run id, its node id and its address, and talks to none of them afterwards', async () => {
     const cluster = await startRedisCluster();
     const [first] = cluster.nodes;
