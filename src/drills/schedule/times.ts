@@ -47,10 +47,11 @@ export function dueSlots(times: Times, sinceMs: number, nowMs: number): { readon
 }
 
 function slotAt(times: Times, slotMs: number): Slot {
-  let ms = slotMs;
-  for (let days = 0; days < MOVED_DAYS_MAX && isBlackout(times, ms); days += 1) ms += DAY_MS;
   const draw = Number.parseInt(sha256(`${times.name}\n${slotMs}`).slice(0, 8), 16) / 2 ** 32;
-  return { slotMs, dueMs: ms + Math.floor(draw * times.jitterMs) };
+  let dueMs = slotMs + Math.floor(draw * times.jitterMs);
+  // What jitter pushes over midnight starts on the next day.
+  for (let days = 0; days < MOVED_DAYS_MAX && isBlackout(times, dueMs); days += 1) dueMs += DAY_MS;
+  return { slotMs, dueMs };
 }
 
 /** Whether this moment is on a day of the blackout. */

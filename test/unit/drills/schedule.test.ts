@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createScheduler, type Schedule, type ScheduleEvent, type SchedulerParts } from '#drills/schedule/scheduler.ts';
-import { dueSlots, slotAfter } from '#drills/schedule/times.ts';
+import { dueSlots, isBlackout, slotAfter } from '#drills/schedule/times.ts';
 import { silentLog } from '#kernel/log.ts';
 import { createVirtualClock, type VirtualClock } from '../../kit/clock.ts';
 
@@ -49,6 +50,29 @@ describe('when a schedule is due', () => {
     });
     expect(offsets.every((ms) => ms >= 0 && ms < 3_600_000)).toBe(true);
     expect(new Set(offsets).size).toBeGreaterThan(40);
+  });
+
+  it('is on each local day once whatever the zone, and never on a day of the blackout: summer time begins, ends, and the days are black', () => {
+    const zone = fc.constantFrom('Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kolkata', 'America/St_Johns', 'Pacific/Apia', 'UTC');
+    const start = fc.integer({ min: at('2026-01-01T00:00:00Z'), max: at('2028-12-31T00:00:00Z') });
+    fc.assert(
+      fc.property(zone, start, fc.integer({ min: 0, max: 23 }), fc.integer({ min: 0, max: 59 }), fc.integer({ min: 0, max: 7_200_000 }), (timeZone, from, hour, minute, jitterMs) => {
+        const day = (ms: number): string => new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' }).format(ms);
+        const daily = { ...QUARTERLY, timeZone, jitterMs, cron: `${minute} ${hour} * * *` };
+        const slots: number[] = [];
+        for (let slot = slotAfter(daily, from); slot !== undefined && slots.length < 5; slot = slotAfter(daily, slot.slotMs)) {
+          expect(slot.dueMs - slot.slotMs).toBeGreaterThanOrEqual(0);
+          expect(slot.dueMs - slot.slotMs).toBeLessThanOrEqual(jitterMs);
+          slots.push(slot.slotMs);
+        }
+        expect(new Set(slots.map(day)).size).toBe(5);
+        const black = { ...daily, blackout: [{ from: day(slots[0]!), to: day(slots[2]!) }] };
+        const moved = slotAfter(black, slots[0]! - 1)!;
+        expect(isBlackout(black, moved.dueMs)).toBe(false);
+        expect(moved.dueMs).toBeGreaterThan(slots[0]!);
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('is said of a year of missed minutes in one look, with the last of them', () => {
@@ -144,6 +168,21 @@ describe('the scheduler', () => {
     await one.clock.advance(120_000);
     expect([one.keys.length, startedOf(one).length]).toEqual([1, 1]);
     await scheduler.stop();
+  });
+
+  it('waits through a blackout that covers its slot, starts it once after it, and is not overtaken by a restart within', async () => {
+    const one = world('2026-03-30T00:00:00Z');
+    const closed: Schedule = { ...QUARTERLY, blackout: [{ from: '2026-04-01', to: '2026-04-03' }] };
+    for (let i = 0; i < 5; i += 1) {
+      const scheduler = createScheduler({ ...one.parts, schedules: [closed] });
+      await scheduler.start();
+      if (i < 4) expect(startedOf(one)).toEqual([]);
+      await one.clock.advance(DAY_MS);
+      await scheduler.stop();
+    }
+    await createScheduler({ ...one.parts, schedules: [closed] }).start();
+    await one.clock.advance(2 * DAY_MS);
+    expect(startedOf(one)).toMatchObject([{ slot: '2026-04-01T06:00:00.000Z', late: false }]);
   });
 
   it('keeps why a run was refused, and waits for the next slot', async () => {
