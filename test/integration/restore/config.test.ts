@@ -4,18 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { createRestoreClient } from '#app/restore-parts.ts';
 import { systemClock } from '#kernel/clock.ts';
 import { Secret } from '#kernel/secret.ts';
-import type { Principal } from '#policy/model.ts';
 import type { RestoreClient } from '#systems/restore/client.ts';
 import { configApply } from '#systems/restore/steps/config-apply.ts';
 import { setsList } from '#systems/restore/steps/sets-list.ts';
 import type { AppliedItem, Item, Plan } from '#step-kit/index.ts';
 import { testFolder } from '../../kit/drills/backups.ts';
-import { ANN, BEN, startRunbookRig } from '../../kit/runbooks/rig.ts';
-import { waitFor } from '../../kit/servers/process.ts';
+import { startCordumInKubernetes } from '../../kit/kubernetes/cordum.ts';
+import { restoreOn } from '../../kit/runbooks/restore.ts';
+import { startRunbookRig } from '../../kit/runbooks/rig.ts';
 import { startRedis, startRedisCluster } from '../../kit/servers/redis.ts';
 import { contextOn, read } from '../../kit/step-context.ts';
 
-const CARA: Principal = { id: 'cara', kind: 'human', roles: [], via: 'api' };
 const document = (id: string, data: string, revision: number): string => `{"scope":"system","scope_id":"${id}","data":${data},"revision":${revision},"updated_at":"2026-11-20T19:19:59Z"}`;
 const BIG = '{"limits":{"jobs":9007199254740993,"revision":4},"name":"Ünïcode \\"revision\\": 1"}';
 
@@ -143,34 +142,32 @@ describe('a restore of the configuration', () => {
 });
 
 describe('the runbook config-restore', () => {
-  it('restores with two approvals, the backup of what is there first', async () => {
+  it('stops Cordum when it is told to, backs up, restores, starts it again, and can be taken back', async () => {
     const redis = await startRedis();
     const folder = await testFolder('restore');
+    const kube = await startCordumInKubernetes({ 'cordum-api-gateway': 2, 'cordum-scheduler': 1, 'cordum-workflow-engine': 1 });
     const client = clientFor(redis.url, folder);
     await redis.cli('SET', 'cfg:system:default', document('default', '{"a":1}', 1));
     await redis.cli('SET', 'cfg:system:policy', document('policy', '{"bundles":{}}', 2));
     const set = await save(client);
     await redis.cli('DEL', 'cfg:system:policy');
-    const rig = await startRunbookRig({ redis: { url: redis.url }, backups: folder });
-    const { operations } = rig.app;
-    // Whoever starts it does not count among the two who approve.
-    const started = await operations.startRun(CARA, { runbook: 'config-restore', inputs: {}, dryRun: false });
-    if (!started.ok) throw new Error(started.problem.message);
-    const { id } = started.value;
-    await waitFor(async () => ((await operations.run(id))?.offers.some(({ status }) => status !== 'planning') === true ? true : undefined), { until: 'the offer is there', withinMs: 30_000 });
-    expect(await operations.planOffer(CARA, id, 'restore', { backup: set })).toMatchObject({ ok: true });
-    const approval = await waitFor(async () => (await operations.approvals({ status: 'pending' })).items.find(({ runId }) => runId === id), { until: 'it is planned', withinMs: 30_000 });
-    expect(approval.plan.summary).toContain('Restore 1 keys of the configuration');
-    for (const by of [ANN, BEN]) expect(await operations.decide(by, approval.id, { decision: 'approve', digest: approval.plan.digest, reason: 'the policy is gone', confirm: 'prod' })).toMatchObject({ ok: true });
-    const run = await waitFor(
-      async () => {
-        const view = await operations.run(id);
-        const offer = view?.offers.find((one) => one.id === 'restore');
-        return offer !== undefined && !['pending', 'planned', 'approved', 'applying', 'verifying', 'planning'].includes(offer.status) ? view : undefined;
-      },
-      { until: 'it is restored', withinMs: 30_000 },
-    );
-    expect(run?.findings.map(({ say }) => say)).toContainEqual(expect.stringContaining('Gone from Redis: cfg:system:policy'));
+    await redis.cli('SET', 'cfg:system:default', document('default', '{"a":2}', 2));
+    const { namespace, kubeconfig } = kube.target;
+    const rig = await startRunbookRig({ redis: { url: redis.url }, backups: folder, kubernetes: { namespace, kubeconfig } });
+    const { run, approval } = await restoreOn(rig, 'config-restore', { backup: set, services: 'stop' });
+    expect(run.findings.map(({ say }) => say)).toContainEqual(expect.stringContaining('Gone from Redis: cfg:system:policy'));
+    expect(approval.plan.changes.map(({ item }) => item)).toEqual(['stop/api-gateway', 'stop/scheduler', 'stop/workflow-engine', 'safety-backup', 'cfg:system:default', 'cfg:system:policy', 'start/workflow-engine', 'start/scheduler', 'start/api-gateway']);
+    const offer = run.offers.find(({ id }) => id === 'restore');
+    expect(offer).toMatchObject({ status: 'done', progress: { total: 9, applied: 9 }, verified: { outcome: 'passed', say: expect.stringMatching(/config-\d{8}T\d{6}Z, the rollback point/) } });
     expect(await redis.cli('GET', 'cfg:system:policy')).toBe(document('policy', '{"bundles":{}}', 2));
+    expect(await redis.cli('GET', 'cfg:system:default')).toBe(document('default', '{"a":1}', 3));
+    expect(kube.replicas()).toEqual({ 'cordum-api-gateway': 2, 'cordum-scheduler': 1, 'cordum-workflow-engine': 1 });
+    expect(kube.scaled()).toHaveLength(6);
+
+    const safety = /config-(\d{8}T\d{6}Z), the rollback point/.exec(offer?.verified?.say ?? '')?.[1] ?? '';
+    const back = await restoreOn(rig, 'config-restore', { backup: safety, services: 'keep' });
+    expect(back.approval.plan.changes.map(({ item }) => item)).toEqual(['safety-backup', 'cfg:system:default']);
+    expect(await redis.cli('GET', 'cfg:system:default')).toBe(document('default', '{"a":2}', 4));
+    expect(kube.scaled()).toHaveLength(6);
   }, 60_000);
 });
