@@ -94,7 +94,7 @@ async function manifestOf(path: string): Promise<BackupSet['manifest']> {
   }
 }
 
-/** The archives of one NATS set: `<STREAM>.snapshot/` as natscli lays it out, or a bare `<STREAM>.tar.s2` or `<STREAM>.narc`. */
+/** The archives of one NATS set: `<STREAM>.snapshot/` as natscli lays it out, or a bare `<STREAM>.tar.s2`, `<STREAM>.narc` or `<STREAM>.snapshot`. */
 async function streamFiles(directory: string, folder: string): Promise<BackupFile[]> {
   let names: string[];
   try {
@@ -106,7 +106,8 @@ async function streamFiles(directory: string, folder: string): Promise<BackupFil
   for (const name of names.toSorted().slice(0, STREAMS_MAX)) {
     const stream = /^(.{1,255})\.(?:snapshot|tar\.s2|narc)$/.exec(name)?.[1];
     if (stream === undefined) continue;
-    const inner = name.endsWith('.snapshot') ? ['backup.json', 'stream.tar.s2'] : [''];
+    const bare = !name.endsWith('.snapshot') || (await fileOf(directory, `${folder}/${name}`)).odd === undefined;
+    const inner = bare ? [''] : ['backup.json', 'stream.tar.s2'];
     for (const part of inner) {
       const file = await fileOf(directory, part === '' ? `${folder}/${name}` : `${folder}/${name}/${part}`);
       // A missing backup.json is told by whoever reads the stream.

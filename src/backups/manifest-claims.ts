@@ -56,14 +56,16 @@ function slotsOf(ranges: readonly string[]): number {
   return owned.size === total ? total : 0;
 }
 
-function ofNats({ nats }: Manifest): readonly string[] {
+function ofNats({ nats, files, source }: Manifest): readonly string[] {
   if (nats === undefined) return [];
-  return nats.streams.flatMap(({ name, file, state, consumers }) => [
+  const idle = files.find(({ path }) => !path.endsWith('/backup.json') && !nats.streams.some(({ file }) => file === path));
+  const of = [...(idle === undefined ? [] : [`${idle.path} is of no stream`]), ...(source.mode === 'cluster' && source.identity.length < 2 ? ['it is of a cluster that has no name'] : [])];
+  return [...of, ...nats.streams.flatMap(({ name, file, state, consumers }) => [
     ...(state.messages > 0 && state.messages > state.lastSeq - state.firstSeq + 1 ? [`${name} has more messages than sequences`] : []),
-    ...(consumers.length > state.consumers ? [`${name} has ${state.consumers} consumers, and ${consumers.length} names of them`] : []),
+    ...(consumers.length !== state.consumers ? [`${name} has ${state.consumers} consumers, and ${consumers.length} names of them`] : []),
     ...(hasDoubles(consumers.map((consumer) => consumer.name)) ? [`${name} has a consumer twice`] : []),
     ...(file.split('/')[1]?.startsWith(`${name}.`) === true ? [] : [`the file of ${name} is ${file}`]),
-  ]);
+  ])];
 }
 
 function ofConfig({ config }: Manifest): readonly string[] {

@@ -51,7 +51,8 @@ const nats = z.object({
       file: path,
       format: z.enum(['v1', 'v2']),
       state: streamState,
-      consumers: z.array(z.object({ name: z.string() })),
+      /** `memory`: its state was kept in memory only, and stands in no archive. */
+      consumers: z.array(z.object({ name: z.string(), memory: z.boolean().optional() })),
       /** Over sequence, subject, headers and payload of each message; null where the stream moved while it was read. */
       contentSha256: sha256.nullable(),
       newestMessageAt: time.nullable(),

@@ -17,7 +17,8 @@ export interface LiveStream {
   readonly lastSeq: number;
   readonly deleted: number;
   readonly newestMs: number;
-  readonly consumers: readonly { readonly name: string }[];
+  /** `memory`: its state is kept in memory only, and stands in no snapshot. */
+  readonly consumers: readonly { readonly name: string; readonly memory: boolean }[];
 }
 
 /** The part of a connection to NATS that a backup needs. */
@@ -139,12 +140,13 @@ async function takeStream(name: string, path: string, folder: string, { source, 
   await writeFile(join(folder, 'backup.json'), JSON.stringify({ config, state }), { mode: 0o600, flush: true });
   // A server before 2.10 ends a snapshot that broke off as if it were whole.
   const seen = await readStreamArchive(createReadStream(archive));
-  const problems = [...seen.problems, ...lostBlocks(seen, state), ...(seen.messages < state.messages ? [`it holds ${seen.messages} of ${state.messages} messages`] : []), ...(seen.consumers.length === state.consumer_count ? [] : [`it holds ${seen.consumers.length} of ${state.consumer_count} consumers`])];
+  const live = await source.state(name);
+  const inMemory = live.ok ? live.value.consumers.filter((one) => one.memory && !seen.consumers.some((other) => other.name === one.name)) : [];
+  const problems = [...seen.problems, ...lostBlocks(seen, state), ...(seen.messages < state.messages ? [`it holds ${seen.messages} of ${state.messages} messages`] : []), ...(seen.consumers.length + inMemory.length === state.consumer_count ? [] : [`it holds ${seen.consumers.length} of ${state.consumer_count} consumers`])];
   if (problems.length > 0) {
     await rm(folder, { recursive: true, force: true });
     return fail('unavailable', `the snapshot is not whole: ${problems.slice(0, 3).join('; ')}`);
   }
-  const live = await source.state(name);
   const range = { messages: state.messages, firstSeq: state.first_seq, lastSeq: state.last_seq };
   const digest = seen.contentSha256 ?? (live.ok && isUnmoved(live.value, state) ? await source.digest(name, range, signal) : undefined);
   const after = await source.state(name);
@@ -153,7 +155,7 @@ async function takeStream(name: string, path: string, folder: string, { source, 
     file: `${path}/stream.tar.s2`,
     format: seen.format,
     state: { messages: state.messages, bytes: state.bytes, firstSeq: state.first_seq, lastSeq: state.last_seq, consumers: state.consumer_count, deleted: state.num_deleted },
-    consumers: seen.consumers.map((consumer) => ({ name: consumer.name })),
+    consumers: [...seen.consumers.map((consumer) => ({ name: consumer.name })), ...inMemory.map((consumer) => ({ name: consumer.name, memory: true }))],
     contentSha256: digest !== undefined && (seen.contentSha256 !== undefined || (after.ok && isUnmoved(after.value, state))) ? digest : null,
     newestMessageAt: seen.newestMs === 0 ? null : isoTime(seen.newestMs),
   });

@@ -17,6 +17,10 @@ export interface StreamArchive {
   readonly stream: string;
   /** Message records that stand in it. In v1 those that were deleted but not yet cleaned up are among them. */
   readonly messages: number;
+  /** What these records take up, as the state of a stream counts it (v1 only). */
+  readonly recordBytes?: number;
+  /** When the server wrote it, ms since the epoch (v1 only); 0 where it does not say. */
+  readonly writtenMs?: number;
   /** 0 without messages. */
   readonly firstSeq: number;
   readonly lastSeq: number;
@@ -42,9 +46,18 @@ export interface StreamArchive {
 /** Problems are kept up to this many; a broken archive may have one for each message. */
 export const PROBLEMS_MAX = 20;
 
-/** Of the blocks that are not there those that hold more than what was deleted. Without a state nothing tells, and all of them count. */
-export function lostBlocks({ gaps = [] }: StreamArchive, state: { readonly messages: number; readonly first_seq: number; readonly last_seq: number } | undefined): readonly string[] {
+/**
+ * Of the blocks that are not there those that hold more than what was deleted. Without a state all of them count, but for streams
+ * that drop messages from their middle: there nothing tells.
+ */
+export function lostBlocks({ gaps = [], config }: StreamArchive, state: { readonly messages: number; readonly first_seq: number; readonly last_seq: number } | undefined): readonly string[] {
+  if (state === undefined && dropsFromItsMiddle(config)) return [];
   const deleted = state === undefined ? -1 : state.last_seq - state.first_seq + 1 - state.messages;
   const missing = gaps.reduce((sum, { sequences }) => sum + sequences, 0);
   return missing > deleted ? gaps.map(({ said }) => said) : [];
+}
+
+/** Work queues and interest drop what was acknowledged, limits by subject and roll-ups what was written over. */
+function dropsFromItsMiddle(config: StreamArchive['config']): boolean {
+  return config !== undefined && ((config['retention'] ?? 'limits') !== 'limits' || Number(config['max_msgs_per_subject'] ?? 0) > 0 || config['allow_rollup_hdrs'] === true);
 }

@@ -18,6 +18,8 @@ const RECORD_MAX_BYTES = 65 * 1024 * 1024;
 
 export interface BlockFacts {
   messages: number;
+  /** What the messages take up. */
+  bytes: number;
   firstSeq: number;
   lastSeq: number;
   newestMs: number;
@@ -27,7 +29,7 @@ export interface BlockFacts {
   readonly content: ContentDigest;
 }
 
-export type BlockRead = { readonly ok: true; /** 0 without messages. */ readonly firstSeq: number } | { readonly ok: false; readonly because: string };
+export type BlockRead = { readonly ok: true; /** 0 without messages. */ readonly firstSeq: number; readonly lastSeq: number } | { readonly ok: false; readonly because: string };
 
 /** Reads one block, whole, into `facts`. */
 export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
@@ -50,6 +52,7 @@ export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
       previous = sequence;
       if (firstSeq === 0) firstSeq = sequence;
       facts.messages += 1;
+      facts.bytes += length;
       if (facts.firstSeq === 0 || sequence < facts.firstSeq) facts.firstSeq = sequence;
       facts.lastSeq = Math.max(facts.lastSeq, sequence);
       const storedMs = Math.floor((block.readInt32LE(at + 16) * 2 ** 32 + block.readUInt32LE(at + 12)) / 1_000_000);
@@ -59,7 +62,7 @@ export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
     }
     at += length;
   }
-  return { ok: true, firstSeq };
+  return { ok: true, firstSeq, lastSeq: previous };
 }
 
 function addRecord(body: Buffer, { sequence, subject, hasHeaders }: { readonly sequence: number; readonly subject: number; readonly hasHeaders: boolean }, content: ContentDigest): boolean {

@@ -4,9 +4,11 @@
  * the blocks and `errors.txt`, which the server writes when it could not read something, are looked at here.
  */
 import { z } from 'zod';
-import { createContentDigest } from './content.ts';
 import { PROBLEMS_MAX, type BlockGap, type StreamArchive } from './archive.ts';
+import { lostFromBlock, readBlockIndex, type BlockIndex } from './block-index.ts';
 import { readBlock, type BlockFacts } from './blocks.ts';
+import { CONSUMER_FILE_MAX_BYTES, consumerFaults, isSealed } from './consumers.ts';
+import { createContentDigest } from './content.ts';
 import { DamagedArchive } from './s2.ts';
 import { readTar, type TarEntry } from './tar.ts';
 
@@ -14,6 +16,8 @@ import { readTar, type TarEntry } from './tar.ts';
 const ENTRIES_MAX = 1_000_000;
 const BLOCK = /^msgs\/(\d{1,9})\.blk$/;
 const INDEX = /^msgs\/(\d{1,9})\.(?:idx|fss)$/;
+/** What else a server writes there stands below `msgs` and `obs`. */
+const KNOWN = /^(?:meta\.inf|meta\.sum|errors\.txt|msgs\/.+|obs\/.+)$/;
 const CONSUMER = /^obs\/([^/]{1,255})\/(meta\.inf|meta\.sum|o\.dat)$/;
 
 const meta = z.looseObject({ name: z.string() });
@@ -22,7 +26,10 @@ interface Seen {
   readonly names: Set<string>;
   readonly blocks: number[];
   readonly gaps: BlockGap[];
-  readonly consumers: Map<string, Set<string>>;
+  readonly indexes: Map<number, BlockIndex>;
+  readonly consumers: Map<string, Map<string, Buffer>>;
+  readonly meta: Map<string, Buffer>;
+  writtenMs: number;
   readonly facts: BlockFacts;
   stream: string;
   config: Readonly<Record<string, unknown>> | undefined;
@@ -30,8 +37,8 @@ interface Seen {
 
 /** Reads a whole tar. Damage that ends the reading is among the problems, with what was seen until then. */
 export async function readTarArchive(decoded: AsyncIterable<Buffer>, sinceMs = 0): Promise<StreamArchive> {
-  const facts = { messages: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs, content: createContentDigest() };
-  const seen: Seen = { names: new Set(), blocks: [], gaps: [], consumers: new Map(), facts, stream: '', config: undefined };
+  const facts = { messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs, content: createContentDigest() };
+  const seen: Seen = { names: new Set(), blocks: [], gaps: [], indexes: new Map(), consumers: new Map(), meta: new Map(), writtenMs: 0, facts, stream: '', config: undefined };
   const problems: string[] = [];
   const problem = (sentence: string): void => {
     if (problems.length < PROBLEMS_MAX) problems.push(sentence);
@@ -55,6 +62,8 @@ export async function readTarArchive(decoded: AsyncIterable<Buffer>, sinceMs = 0
     newestMs,
     messagesSince,
     recordsSha256: facts.content.hex(),
+    recordBytes: facts.bytes,
+    writtenMs: seen.writtenMs,
     consumers: [...seen.consumers.keys()].map((name) => ({ name })),
     gaps: seen.gaps.slice(0, PROBLEMS_MAX),
     ...(seen.config === undefined ? {} : { config: seen.config }),
@@ -62,11 +71,14 @@ export async function readTarArchive(decoded: AsyncIterable<Buffer>, sinceMs = 0
   };
 }
 
-function readEntry({ name, regular, bytes }: TarEntry, seen: Seen, problem: (sentence: string) => void): void {
+function readEntry({ name, regular, modifiedMs, bytes }: TarEntry, seen: Seen, problem: (sentence: string) => void): void {
   if (!regular) problem(`the entry ${shown(name)} is no plain file`);
   if (name.startsWith('/') || name.split('/').includes('..')) problem(`the entry ${shown(name)} would stand outside of the stream`);
   if (seen.names.has(name)) problem(`the entry ${shown(name)} stands in it twice`);
   seen.names.add(name);
+  if (!KNOWN.test(name)) problem(`the entry ${shown(name)} is none of a stream`);
+  if (seen.writtenMs === 0 || modifiedMs < seen.writtenMs) seen.writtenMs = modifiedMs;
+  if (name === 'meta.inf' || name === 'meta.sum') seen.meta.set(name, bytes);
   if (name === 'errors.txt') problem(`the server could not read the stream when the backup was taken: ${bytes.subarray(0, 200).toString('utf8').replace(/\s+/g, ' ').trim()}`);
   if (name === 'meta.inf') {
     const read = meta.safeParse(parse(bytes));
@@ -75,22 +87,37 @@ function readEntry({ name, regular, bytes }: TarEntry, seen: Seen, problem: (sen
       seen.config = read.data;
     } else problem('its meta.inf cannot be read');
   }
-  const block = BLOCK.exec(name)?.[1];
-  if (block !== undefined) {
-    const before = seen.facts.lastSeq;
-    const messages = seen.facts.messages;
-    const read = readBlock(bytes, seen.facts);
-    const previous = seen.blocks.at(-1);
-    if (previous !== undefined && Number(block) > previous + 1) seen.gaps.push({ said: `block ${block} follows block ${previous}: blocks between them are missing`, sequences: read.ok && read.firstSeq > 0 ? read.firstSeq - before - 1 : 0 });
-    if (!read.ok) problem(`block ${block} is damaged: ${read.because}`);
-    else if (seen.facts.messages > messages && seen.facts.lastSeq <= before) problem(`block ${block} holds messages that stand before those of the block before it`);
-    seen.blocks.push(Number(block));
+  const index = name.endsWith('.idx') ? INDEX.exec(name)?.[1] : undefined;
+  if (index !== undefined) {
+    const read = readBlockIndex(bytes);
+    if (read === undefined) problem(`the index of block ${index} cannot be read`);
+    else seen.indexes.set(Number(index), read);
   }
+  const block = BLOCK.exec(name)?.[1];
+  if (block !== undefined) readMessages(Number(block), bytes, seen, problem);
   const [, consumer, part] = CONSUMER.exec(name) ?? [];
-  if (consumer !== undefined && part !== undefined) seen.consumers.set(consumer, (seen.consumers.get(consumer) ?? new Set()).add(part));
+  if (consumer === undefined || part === undefined) return;
+  if (bytes.length > CONSUMER_FILE_MAX_BYTES) problem(`the entry ${shown(name)} is larger than any of its kind`);
+  else seen.consumers.set(consumer, (seen.consumers.get(consumer) ?? new Map<string, Buffer>()).set(part, bytes));
 }
 
-function checkEntries({ names, blocks, consumers }: Seen, problem: (sentence: string) => void): void {
+function readMessages(block: number, bytes: Buffer, seen: Seen, problem: (sentence: string) => void): void {
+  const before = seen.facts.lastSeq;
+  const messages = seen.facts.messages;
+  const read = readBlock(bytes, seen.facts);
+  const previous = seen.blocks.at(-1);
+  if (previous !== undefined && block > previous + 1) seen.gaps.push({ said: `block ${block} follows block ${previous}: blocks between them are missing`, sequences: read.ok && read.firstSeq > 0 ? read.firstSeq - before - 1 : 0 });
+  seen.blocks.push(block);
+  if (!read.ok) return problem(`block ${block} is damaged: ${read.because}`);
+  if (read.firstSeq > 0 && read.firstSeq <= before) problem(`block ${block} holds messages that stand before those of the block before it`);
+  // It stands before its block. Servers since 2.10 write none.
+  const index = seen.indexes.get(block);
+  if (index === undefined) return seen.indexes.size > 0 ? problem(`block ${block} is without its index`) : undefined;
+  const lost = lostFromBlock(index, { records: seen.facts.messages - messages, firstSeq: read.firstSeq, lastSeq: read.lastSeq });
+  if (lost !== '') problem(`block ${block} is damaged: ${lost}`);
+}
+
+function checkEntries({ names, blocks, consumers, meta: described, stream }: Seen, problem: (sentence: string) => void): void {
   if (!names.has('meta.inf')) problem('its meta.inf is missing');
   if (!names.has('meta.sum')) problem('its meta.sum is missing');
   blocks.forEach((block, i) => {
@@ -102,9 +129,9 @@ function checkEntries({ names, blocks, consumers }: Seen, problem: (sentence: st
     const block = INDEX.exec(name)?.[1];
     if (block !== undefined && !blocks.includes(Number(block))) problem(`block ${block} is missing: only its index is there`);
   }
-  for (const [name, parts] of consumers) {
-    if (!parts.has('meta.inf') || !parts.has('meta.sum')) problem(`the consumer ${shown(name)} is incomplete`);
-  }
+  const [inf, sum] = [described.get('meta.inf'), described.get('meta.sum')];
+  if (stream !== '' && inf !== undefined && sum !== undefined && !isSealed(stream, inf, sum)) problem('its meta.inf is not the one that was sealed');
+  for (const [name, files] of consumers) for (const fault of consumerFaults(name, files, stream)) problem(`the consumer ${shown(name)} ${fault}`);
 }
 
 function parse(bytes: Buffer): unknown {

@@ -16,12 +16,15 @@ export interface TarEntry {
   readonly name: string;
   /** False: a link, a folder, a device. */
   readonly regular: boolean;
+  /** When it was written, ms since the epoch; 0 where it does not say. */
+  readonly modifiedMs: number;
   readonly bytes: Buffer;
 }
 
 interface Extended {
   path?: string;
   size?: number;
+  modifiedMs?: number;
 }
 
 export async function* readTar(decoded: AsyncIterable<Buffer>): AsyncGenerator<TarEntry, void, undefined> {
@@ -35,7 +38,7 @@ export async function* readTar(decoded: AsyncIterable<Buffer>): AsyncGenerator<T
     if (checksumOf(header) !== octal(header, CHECKSUM_AT, 8)) throw new DamagedArchive(`the header at byte ${at} of its tar is damaged`);
     const type = String.fromCharCode(header[156] ?? 0);
     const size = extended.size ?? octal(header, 124, 12);
-    const own = { name: extended.path ?? nameOf(header), regular: type === '0' || type === '\0' };
+    const own = { name: extended.path ?? nameOf(header), regular: type === '0' || type === '\0', modifiedMs: extended.modifiedMs ?? (octal(header, 136, 12) ?? 0) * 1_000 };
     const isExtension = type === 'x' || type === 'g' || type === 'L' || type === 'K';
     if (size === undefined || size > (isExtension ? EXTENSION_MAX_BYTES : ENTRY_MAX_BYTES)) throw new DamagedArchive(`the entry at byte ${at} of its tar says that it is larger than any of ours`);
     const bytes = await input.take(size);
@@ -101,6 +104,7 @@ function readPax(bytes: Buffer, at: number): Extended {
     if (!Number.isSafeInteger(length) || length <= space - from + 1 || from + length > bytes.length) throw new DamagedArchive(`the extended header at byte ${at} of its tar is damaged`);
     const [, key, value = ''] = /^([^=]+)=([^]*)\n$/.exec(bytes.toString('utf8', space + 1, from + length)) ?? [];
     if (key === 'path') extended.path = value;
+    if (key === 'mtime' && /^\d{1,11}(?:\.\d{1,9})?$/.test(value)) extended.modifiedMs = Math.trunc(Number(value) * 1_000);
     if (key === 'size') {
       if (!/^\d{1,15}$/.test(value)) throw new DamagedArchive(`the extended header at byte ${at} of its tar is damaged`);
       extended.size = Number(value);

@@ -1,11 +1,8 @@
 /** The streams of a NATS backup: which files belong to which, and what they say the stream was. */
-import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import type { StreamArchive } from '#backups/archive/archive.ts';
-import { readStreamArchive } from '#backups/archive/read.ts';
 import type { JsonObject } from '#kernel/json.ts';
-import type { Fetched } from '../fetch.ts';
+import type { Copied } from '../fetch.ts';
 
 /** natscli writes configuration and state here; a stream with many consumers has a large state. */
 const BACKUP_JSON_MAX_BYTES = 64 * 1024 * 1024;
@@ -18,7 +15,7 @@ const backupJson = z.looseObject({ config: z.looseObject({ name: z.string() }), 
 export interface StreamBackup {
   /** By the folder or file. */
   readonly stream: string;
-  readonly archive: Fetched | undefined;
+  readonly archive: Copied | undefined;
   /** From `backup.json`; undefined for a raw archive. */
   readonly config: JsonObject | undefined;
   readonly state: WireState | undefined;
@@ -26,13 +23,14 @@ export interface StreamBackup {
   readonly because: string;
 }
 
-export async function readStreamBackups(files: readonly Fetched[]): Promise<readonly StreamBackup[]> {
+export async function readStreamBackups(files: readonly Copied[]): Promise<readonly StreamBackup[]> {
   const byStream = Map.groupBy(files, ({ stream = '' }) => stream);
   return Promise.all([...byStream].map(([stream, parts]) => readOne(stream, parts)));
 }
 
-async function readOne(stream: string, parts: readonly Fetched[]): Promise<StreamBackup> {
-  const archive = parts.find(({ path }) => !path.endsWith('/backup.json'));
+async function readOne(stream: string, parts: readonly Copied[]): Promise<StreamBackup> {
+  const [archive, second] = parts.filter(({ path }) => !path.endsWith('/backup.json'));
+  if (second !== undefined) return { stream, archive, config: undefined, state: undefined, because: 'there are two archives of it' };
   const described = parts.find(({ path }) => path.endsWith('/backup.json'));
   const natscliLayout = parts.some(({ path }) => path.includes('.snapshot/'));
   if (described === undefined) return { stream, archive, config: undefined, state: undefined, because: natscliLayout ? 'its backup.json is missing' : '' };
@@ -40,11 +38,6 @@ async function readOne(stream: string, parts: readonly Fetched[]): Promise<Strea
   const parsed = backupJson.safeParse(read);
   if (!parsed.success) return { stream, archive, config: undefined, state: undefined, because: 'its backup.json cannot be read' };
   return { stream, archive, config: parsed.data.config as JsonObject, state: parsed.data.state, because: '' };
-}
-
-/** `sinceMs`: messages of this time and later are counted apart. */
-export function lookInto(archive: Fetched, sinceMs = 0): Promise<StreamArchive> {
-  return readStreamArchive(createReadStream(archive.copy, { highWaterMark: 1024 * 1024 }), sinceMs);
 }
 
 async function readJson(path: string): Promise<unknown> {

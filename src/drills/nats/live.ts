@@ -20,7 +20,7 @@ export interface LiveGreeting {
 export interface LiveStreams {
   readonly server: { readonly id: string; readonly cluster: string };
   streams(): Promise<Result<readonly string[]>>;
-  state(stream: string): Promise<Result<{ readonly messages: number; readonly lastSeq: number }>>;
+  state(stream: string): Promise<Result<Omit<NatsLive['streams'][number], 'name'>>>;
   close(): Promise<void>;
 }
 
@@ -70,12 +70,13 @@ export async function readNatsLive(at: readonly LiveAddress[], parts: NatsLivePa
 async function streamsOf(client: LiveStreams, signal: AbortSignal): Promise<Result<NatsLive['streams']>> {
   const names = await client.streams();
   if (!names.ok) return names;
-  const streams: { name: string; messages: number; lastSeq: number }[] = [];
+  const streams: NatsLive['streams'][number][] = [];
   for (const name of names.value.slice(0, STREAMS_MAX)) {
     if (signal.aborted) return fail('cancelled', 'The drill was cancelled.');
     const state = await client.state(name);
     if (!state.ok) return state;
-    streams.push({ name, messages: state.value.messages, lastSeq: state.value.lastSeq });
+    const { messages, firstSeq, lastSeq, createdMs, consumers } = state.value;
+    streams.push({ name, messages, firstSeq, lastSeq, createdMs, consumers });
   }
   return succeed(streams);
 }

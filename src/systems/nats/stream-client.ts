@@ -20,7 +20,10 @@ export interface StreamState {
   readonly deleted: number;
   /** When the newest message was stored, ms since the epoch; 0 without messages. */
   readonly newestMs: number;
-  readonly consumers: readonly { readonly name: string; readonly delivering: boolean }[];
+  /** When the stream was made, ms since the epoch; 0 where the server does not say. */
+  readonly createdMs: number;
+  /** `memory`: its state is kept in memory only, and stands in no snapshot. `createdMs`: 0 where the server does not say. */
+  readonly consumers: readonly { readonly name: string; readonly delivering: boolean; readonly memory: boolean; readonly durable: boolean; readonly createdMs: number }[];
 }
 
 export interface StreamClient {
@@ -81,9 +84,11 @@ function clientOf(nc: NatsConnection, jsm: JetStreamManager, options: StreamClie
       const info = await jsm.streams.info(stream);
       const consumers: StreamState['consumers'][number][] = [];
       // The server leaves the field out of a consumer that nobody listens to.
-      for await (const { name, push_bound: delivering = false } of jsm.consumers.list(stream)) consumers.push({ name, delivering });
+      for await (const { name, created, config, push_bound: delivering = false } of jsm.consumers.list(stream)) {
+        consumers.push({ name, delivering, memory: config.mem_storage === true, durable: (config.durable_name ?? '') !== '', createdMs: msOf(created) });
+      }
       const newest = info.state.messages === 0 ? 0 : Date.parse(info.state.last_ts);
-      return succeed({ messages: info.state.messages, bytes: info.state.bytes, firstSeq: info.state.first_seq, lastSeq: info.state.last_seq, deleted: info.state.num_deleted ?? 0, newestMs: Number.isNaN(newest) ? 0 : newest, consumers });
+      return succeed({ messages: info.state.messages, bytes: info.state.bytes, firstSeq: info.state.first_seq, lastSeq: info.state.last_seq, deleted: info.state.num_deleted ?? 0, newestMs: Number.isNaN(newest) ? 0 : newest, createdMs: msOf(info.created), consumers });
     } catch (error) {
       return { ok: false, failure: failureOf(`The state of ${stream} cannot be read`, error) };
     }
@@ -206,6 +211,11 @@ function encodeHeaders(headers: unknown): Uint8Array {
   if (typeof headers !== 'object' || headers === null || !('encode' in headers) || typeof headers.encode !== 'function') return empty;
   const bytes: unknown = headers.encode();
   return bytes instanceof Uint8Array ? bytes : empty;
+}
+
+function msOf(time: unknown): number {
+  const ms = Date.parse(String(time));
+  return Number.isNaN(ms) ? 0 : ms;
 }
 
 function reasonOf(error: unknown): Failure['reason'] {

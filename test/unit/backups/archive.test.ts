@@ -138,7 +138,7 @@ describe('tar', () => {
   });
 });
 
-const facts = (): BlockFacts => ({ messages: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs: 0, content: createContentDigest() });
+const facts = (): BlockFacts => ({ messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs: 0, content: createContentDigest() });
 
 /** By nats-server's `writeMsgRecord`: length, sequence, time, length of the subject, subject, [length of headers, headers,] payload, checksum. */
 function recordOf(sequence: bigint, subject: string, payload: string, header = ''): Buffer {
@@ -154,7 +154,7 @@ function recordOf(sequence: bigint, subject: string, payload: string, header = '
 describe('message blocks', () => {
   it('counts messages, and neither erased ones nor marks of deletions', () => {
     const seen = facts();
-    expect(readBlock(Buffer.concat([recordOf(5n, 'job.a', 'one'), recordOf(6n | (1n << 63n), '', ''), recordOf(7n | (1n << 62n), '', ''), recordOf(8n, 'job.b', 'two', 'NATS/1.0\r\n\r\n')]), seen)).toEqual({ ok: true, firstSeq: 5 });
+    expect(readBlock(Buffer.concat([recordOf(5n, 'job.a', 'one'), recordOf(6n | (1n << 63n), '', ''), recordOf(7n | (1n << 62n), '', ''), recordOf(8n, 'job.b', 'two', 'NATS/1.0\r\n\r\n')]), seen)).toEqual({ ok: true, firstSeq: 5, lastSeq: 8 });
     expect(seen).toMatchObject({ messages: 2, firstSeq: 5, lastSeq: 8, newestMs: 1_795_000_000_123, messagesSince: 2 });
   });
 
