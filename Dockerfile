@@ -8,6 +8,12 @@ WORKDIR /app
 ENV NODE_ENV=production \
     RUNBOOK_BOT_CONFIG=/etc/runbook-bot/runbook-bot.yaml
 
+# What backups, drills and restores start: servers that load a copy, and the programs that take and check one. Without them the rest works.
+# A restore of Redis wants a redis-server here that is no newer than the live one, and new enough to load the backup.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends redis-server redis-tools nats-server \
+ && rm -rf /var/lib/apt/lists/*
+
 # --ignore-scripts: the only install script is that of the pinned Node for development, which the image has no use for.
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
