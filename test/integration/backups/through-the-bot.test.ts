@@ -1,5 +1,5 @@
 /** Backups that have stopped, through the whole bot: their alert opens an incident that says so, and an approved offer puts it right. */
-import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { RunView } from '#engine/model/views.ts';
@@ -8,7 +8,7 @@ import { said, startRunbookRig, type RunbookRig } from '../../kit/runbooks/rig.t
 import { makeCertificates } from '../../kit/servers/certificates.ts';
 import { startNats } from '../../kit/servers/nats.ts';
 import { waitFor } from '../../kit/servers/process.ts';
-import { startRedis } from '../../kit/servers/redis.ts';
+import { startRedis, startRedisSentinel } from '../../kit/servers/redis.ts';
 
 const HOUR_MS = 3_600_000;
 const EXPRESSION = 'time() - cordum_backup_set_newest_timestamp_seconds{store!="config"} > 2 * 3600';
@@ -99,4 +99,16 @@ it('a Redis that wants TLS, a certificate of ours and a password is backed up wi
   const done = await rig.approve(run.id, 'redis');
   expect(done.offers.find(({ id }) => id === 'redis')).toMatchObject({ status: 'done', verified: { outcome: 'passed' } });
   expect(readdirSync(backups)).toHaveLength(2);
+});
+
+it('behind Sentinels the primary of the moment is backed up', async () => {
+  const { name, master, sentinels } = await startRedisSentinel({ password: 'p-1234567' });
+  await master.cli('SET', 'cfg:system:default', '{}');
+  await master.cli('SET', 'cfg:system:policy', '{}');
+  const backups = await testFolder('watched');
+  const rig = await startRunbookRig({ redis: { sentinel: { master: name, addresses: sentinels.map(({ address }) => address) }, password: 'p-1234567' }, backups });
+  const run = await rig.run('backup-now', { store: 'config' });
+  expect((await rig.approve(run.id, 'config')).offers.find(({ id }) => id === 'config')).toMatchObject({ status: 'done', verified: { outcome: 'passed' } });
+  const [file = ''] = readdirSync(backups).filter((one) => one.endsWith('.manifest.json'));
+  expect(JSON.parse(readFileSync(join(backups, file), 'utf8'))).toMatchObject({ source: { address: master.address }, tool: { effect: expect.stringMatching(/^[0-9a-f]{32}$/) as string } });
 });
