@@ -1,6 +1,6 @@
 /** Canned views for tests of surfaces: one incident with one run that waits for one approval. Override what a test is about. */
 import type { ApprovalView, EffectView, IncidentView, OfferView, PlanView, RunView, TimelineEntry } from '#engine/model/views.ts';
-import type { AuditEntry, DrillApprovalView, DrillView, RunbookView, StepReference } from '#operations/operations.ts';
+import type { AuditEntry, DrillApprovalView, DrillView, NoticeView, RunbookView, StepReference } from '#operations/operations.ts';
 
 export const INCIDENT_ID = 'inc_00000000000000000000000001';
 export const RUN_ID = 'run_00000000000000000000000001';
@@ -225,4 +225,21 @@ export function stepReference(overrides: Partial<StepReference> = {}): StepRefer
 
 export function auditEntry(overrides: Partial<AuditEntry> = {}): AuditEntry {
   return { position: 1, at: '2026-03-01T10:00:00.000Z', actor: 'alertmanager', action: 'RunStarted', subject: RUN_ID, detail: {}, ...overrides };
+}
+
+export function noticeView(overrides: Partial<NoticeView> = {}): NoticeView {
+  return {
+    id: 'ntc_0123456789abcdef0123456789',
+    kind: 'week',
+    schedule: 'redis-each-quarter',
+    drill: 'redis-quarterly',
+    runbook: 'restore-drill',
+    dueAt: '2026-01-06T09:00:00.000Z',
+    at: '2025-12-30T09:00:00.000Z',
+    because: null,
+    live: true,
+    drillView: drillView(),
+    approvals: [],
+    ...overrides,
+  };
 }

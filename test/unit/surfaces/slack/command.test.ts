@@ -23,6 +23,10 @@ describe('/runbook', () => {
     ['drill', { kind: 'drills' }],
     ['drill redis-quarterly', { ...run, runbook: 'restore-drill', inputs: { drill: 'redis-quarterly' } }],
     ['drill all --target eu --dry-run', { ...run, runbook: 'restore-drill', inputs: { drill: 'all' }, target: 'eu', dryRun: true }],
+    ['drill approve redis-quarterly', { kind: 'approveDrill', drill: 'redis-quarterly', from: null, to: null, reason: '' }],
+    ['drill approve q from 2026-12-01T08:00Z to 2026-12-01T10:00Z we agreed', { kind: 'approveDrill', drill: 'q', from: '2026-12-01T08:00Z', to: '2026-12-01T10:00Z', reason: 'we agreed' }],
+    ['drill approve q we agreed', { kind: 'approveDrill', drill: 'q', from: null, to: null, reason: 'we agreed' }],
+    [`drill revoke q ahd_${'0'.repeat(26)} full disk`, { kind: 'revokeDrill', drill: 'q', id: `ahd_${'0'.repeat(26)}`, reason: 'full disk' }],
     ['kill on retries run wild', { kind: 'kill', on: true, reason: 'retries run wild' }],
     ['kill OFF all clear', { kind: 'kill', on: false, reason: 'all clear' }],
   ])('reads %j', (text, command) => {
@@ -32,6 +36,9 @@ describe('/runbook', () => {
   it.each<[string, string]>([
     ['There is no “explode”', 'explode'],
     ['Say which drill', 'drill --dry-run'],
+    ['Say which drill', 'drill approve'],
+    ['Name both ends', 'drill approve q from 2026-12-01T08:00Z'],
+    ['Say which drill and which approval', 'drill revoke q'],
     ['A drill takes no inputs', 'drill redis-quarterly drill=other'],
     ['takes nothing after it', 'list all'],
     ['Say which runbook', 'run'],
