@@ -12,9 +12,9 @@ import { Restore } from './system.ts';
 export const LANDS_WITHIN_MS = 90_000;
 /** How long `stop` waits for the last pod; pods get 30 s to end, and some of Cordum's are given more. */
 const GONE_WITHIN_MS = 180_000;
-const LOOK_AGAIN_MS = 1_000;
+const LOOK_AGAIN_MS = 500;
 /** A server lists a connection a little longer than it lasts. */
-const QUIET_TRIES = 10;
+const QUIET_TRIES = 8;
 
 export interface ServiceItems {
   readonly stops: readonly Item[];

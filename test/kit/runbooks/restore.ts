@@ -22,7 +22,7 @@ export async function restoreOn({ app }: RunbookRig, runbook: string, inputs: Js
   const { id } = started.value;
   await waitFor(async () => ((await operations.run(id))?.offers.some(({ status }) => status !== 'planning') === true ? true : undefined), { until: 'the restore is offered', withinMs: 30_000 });
   const asked = await operations.planOffer(CARA, id, 'restore', inputs);
-  if (!asked.ok) throw new Error(asked.problem.message);
+  if (!asked.ok) throw new Error(`${asked.problem.message}: ${JSON.stringify((await operations.run(id))?.findings.map(({ say }) => say))}`);
   const approval = await waitFor(async () => {
     const offer = (await operations.run(id))?.offers.find((one) => one.id === 'restore');
     if (offer !== undefined && !GOING.has(offer.status) && offer.because !== null) throw new Error(`there is no plan: ${offer.because}`);
