@@ -80,7 +80,7 @@ async function weigh({ primaries }: Servers, set: LoadedSet, signal: AbortSignal
 }
 
 /** A server refuses values that a newer one has dumped. Empty: it takes them. */
-async function whyNotTaken({ primaries }: Servers, { shards, stamp }: LoadedSet): Promise<string> {
+export async function whyNotTaken({ primaries }: Pick<Servers, 'primaries'>, { shards, stamp }: LoadedSet): Promise<string> {
   let next: { readonly version: number; readonly redis: string } | undefined;
   for (const { connection } of shards) {
     const version = await seenVersion(connection);

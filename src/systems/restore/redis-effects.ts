@@ -36,7 +36,7 @@ export function notesOf({ servers, prefixes, wroteVersion, loadedVersion, newest
   const told = different.slice(0, PREFIXES_TOLD).map(({ prefix, now, next }) => `${prefix} ${now} → ${next}`);
   const more = different.length - told.length;
   return [
-    ...servers.map(({ name, version, keysNow, keysNext, bytesNext, bytesMax, appendOnly }) => `${name} (Redis ${version}${appendOnly ? ', append-only file on' : ''}): ${keysNow} keys now, ${keysNext} then, for which it needs about ${mib(bytesNext)} of ${bytesMax === 0 ? 'memory without a limit' : mib(bytesMax)}.`),
+    ...servers.map(({ name, version, keysNow, keysNext, bytesNext, bytesMax, appendOnly }) => `${name} (Redis ${version}, ${appendOnly ? 'append-only file on' : 'no append-only file: on disk with its next save only'}): ${keysNow} keys now, ${keysNext} then, for which it needs about ${mib(bytesNext)} of ${bytesMax === 0 ? 'memory without a limit' : mib(bytesMax)}.`),
     different.length === 0 ? 'Each prefix has as many keys now as in the backup.' : `Keys by prefix, now → then: ${told.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`,
     `Newest record now: ${timeText(newestNowMs)}; in the backup: ${timeText(newestNextMs)}.`,
     `The backup was written by Redis ${wroteVersion}, and loaded here by Redis ${loadedVersion}. Keys are copied over the wire, with their times to live: those that have ended since are not brought back, and no append-only file or last snapshot can win against them.`,
