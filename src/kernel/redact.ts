@@ -91,6 +91,12 @@ export function cutClean(text: string, length: number): string {
   return cutText(redact(text), length);
 }
 
+/** Foreign text, made fit for one sentence: no control characters, no secret, not long. `clean` knows the secrets of a system besides. */
+export function quoteForeign(said: string, length: number, clean: (text: string) => string = redact): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+  return cutText(clean(said).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim(), length);
+}
+
 /** Whether a field of this name holds a secret whatever its value looks like. */
 export function isSecretName(name: string): boolean {
   const known = secretNames.get(name);

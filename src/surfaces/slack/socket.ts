@@ -82,7 +82,7 @@ class Lane {
     const tooLong = new Promise<void>((resolve) => {
       cancel = clock.schedule(clock.now() + STOP_WITHIN_MS, resolve);
     });
-    await Promise.race([client.disconnect().catch(() => {}), tooLong]);
+    await Promise.race([hangUp(client), tooLong]);
     cancel();
     this.connected = false;
   }
@@ -104,7 +104,7 @@ class Lane {
       if (isDisconnect(frame)) replace(false);
     });
     client.on('disconnected', () => replace(true));
-    const cancelWait = clock.schedule(clock.now() + HELLO_WITHIN_MS, () => void client.disconnect().catch(() => {}));
+    const cancelWait = clock.schedule(clock.now() + HELLO_WITHIN_MS, () => void hangUp(client));
     try {
       await client.start();
       this.#failures = 0;
@@ -115,7 +115,7 @@ class Lane {
     } finally {
       cancelWait();
     }
-    if (this.#stopped || over) void client.disconnect().catch(() => {});
+    if (this.#stopped || over) void hangUp(client);
   }
 
   #replace(failed: boolean): void {
@@ -135,6 +135,11 @@ class Lane {
     const acknowledge = async (answer?: unknown): Promise<void> => void (await ack(answer));
     void this.#options.inbound.receive({ body, ack: acknowledge, ...(retryNum === undefined ? {} : { retryNum }) });
   }
+}
+
+/** It is given up: whether its end goes well changes nothing any more. */
+async function hangUp(client: { disconnect(): Promise<void> }): Promise<void> {
+  await client.disconnect().catch(() => {});
 }
 
 function isDisconnect(frame: unknown): boolean {

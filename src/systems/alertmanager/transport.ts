@@ -7,8 +7,7 @@ import { type EndpointParts, endpointOf } from '#kernel/endpoint.ts';
 import { fail, type Failure, type FailureReason, succeed, type Result } from '#kernel/failure.ts';
 import { parseJson } from '#kernel/json.ts';
 import { connectionTrouble } from '#kernel/network.ts';
-import { redact } from '#kernel/redact.ts';
-import { cutText } from '#kernel/text.ts';
+import { quoteForeign } from '#kernel/redact.ts';
 import { nodeTls } from '#kernel/tls.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -99,7 +98,7 @@ export function createTransport(parts: TransportParts): Transport {
 function saidOf(text: string | undefined): string {
   const json = parseJson(text ?? '');
   const said = typeof json === 'string' ? json : typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string' ? json.message : '';
-  return said === '' ? '' : `: ${cutText(redact(said).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim(), LONGEST_QUOTE)}`;
+  return said === '' ? '' : `: ${quoteForeign(said, LONGEST_QUOTE)}`;
 }
 
 function reasonOf(status: number): FailureReason {

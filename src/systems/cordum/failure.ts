@@ -4,7 +4,7 @@
  */
 import type { Failure, FailureReason } from '#kernel/failure.ts';
 import { parseJson } from '#kernel/json.ts';
-import { cutText } from '#kernel/text.ts';
+import { quoteForeign } from '#kernel/redact.ts';
 import { errorAnswer } from './schema.ts';
 
 /** What was being done, for messages and for whether it can have landed. */
@@ -82,7 +82,7 @@ export function failureOfAnswer(answer: { readonly status: number; readonly body
 
 /** A 2xx whose body is not what this call answers. */
 export function unreadable(call: CallFacts, because: string): Failure {
-  return failure('unexpected', `Cordum answered, but not as expected when asked to ${call.doing} (${quote(because, call)}): is cordum.url really a Cordum v0.9 gateway?`, call, 'maybe');
+  return failure('unexpected', `Cordum answered, but not as expected when asked to ${call.doing} (${quoteForeign(because, LONGEST_QUOTE, call.redact)}): is cordum.url really a Cordum v0.9 gateway?`, call, 'maybe');
 }
 
 export function tooLarge(call: CallFacts, mostBytes: number): Failure {
@@ -91,7 +91,7 @@ export function tooLarge(call: CallFacts, mostBytes: number): Failure {
 
 /** Our own guard said no: nothing was sent. */
 export function notSent(call: CallFacts, reason: FailureReason, because: string): Failure {
-  return failure(reason, `Cordum was not asked to ${call.doing}: ${quote(because, call)}.`, call, 'no');
+  return failure(reason, `Cordum was not asked to ${call.doing}: ${quoteForeign(because, LONGEST_QUOTE, call.redact)}.`, call, 'no');
 }
 
 function failure(reason: FailureReason, message: string, call: CallFacts, landed: 'no' | 'maybe'): Failure {
@@ -101,7 +101,7 @@ function failure(reason: FailureReason, message: string, call: CallFacts, landed
 
 function meaningOf(status: number, body: string, call: CallFacts): Meaning {
   const read = readEnvelope(body);
-  const said = read === undefined ? '' : quote(read.message ?? read.error, call);
+  const said = read === undefined ? '' : quoteForeign(read.message ?? read.error, LONGEST_QUOTE, call.redact);
   const named = read?.code !== undefined && Object.hasOwn(BY_CODE, read.code) ? BY_CODE[read.code] : undefined;
   if (named !== undefined && status >= 400 && status < 500) return named;
   if (status >= 300 && status < 400) {
@@ -181,12 +181,6 @@ function serverError(status: number, said: string): Meaning {
 function readEnvelope(body: string): { error: string; code?: string | undefined; limit?: string | undefined; message?: string | undefined } | undefined {
   const read = errorAnswer.safeParse(parseJson(body));
   return read.success ? read.data : undefined;
-}
-
-/** Foreign text, made fit for one sentence: no control characters, no secret, not long. Redacted before it is cut. */
-function quote(said: string, call: CallFacts): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-  return cutText(call.redact(said).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim(), LONGEST_QUOTE);
 }
 
 function codeOf(error: unknown): string {

@@ -76,7 +76,6 @@ async function handshake(socket: TLSSocket, signal: AbortSignal): Promise<void> 
     throw Object.assign(new Error('closed during the handshake'), { code: 'ECONNRESET' });
   });
   await Promise.race([once(socket, 'secureConnect', { signal }), closed]);
-  closed.catch(() => {});
 }
 
 /** NATS tells of itself in one line (`INFO {…}`) and waits for the client to begin TLS (https://docs.nats.io/reference/reference-protocols/nats-protocol). */

@@ -70,7 +70,7 @@ export function createAccess(parts: AccessParts): AccessKeeper {
     if (pool?.key !== key) {
       const old = pool?.dispatcher;
       pool = { key, dispatcher: await createPool(tls, proxy) };
-      // Calls that are under way on the old certificate may finish.
+      // Calls that are under way on the old certificate may finish. Nobody waits for its end, so that it ends badly concerns nobody.
       old?.close().catch(() => {});
     }
     return succeed({ base, headers, dispatcher: pool.dispatcher });

@@ -5,8 +5,7 @@
  */
 import type { Failure, FailureReason } from '#kernel/failure.ts';
 import { parseJson } from '#kernel/json.ts';
-import { redact } from '#kernel/redact.ts';
-import { cutText } from '#kernel/text.ts';
+import { quoteForeign } from '#kernel/redact.ts';
 import { z } from 'zod';
 
 /** What was being done, for messages and for whether it can have landed. */
@@ -212,8 +211,7 @@ function readStatus(body: string): Status | undefined {
 
 /** Foreign text, made fit for one sentence: no control characters, no secret, not long. Redacted before it is cut. */
 export function quote(said: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-  return cutText(redact(said).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim(), LONGEST_QUOTE);
+  return quoteForeign(said, LONGEST_QUOTE);
 }
 
 export function codeOf(error: unknown): string {

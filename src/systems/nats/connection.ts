@@ -63,6 +63,7 @@ export function createConnection(options: ConnectionOptionsOf): Connection {
     if (current === shared) current = undefined;
     if (shared.users > 0) return;
     open.delete(shared);
+    // It is broken, so closing may fail as well; nobody uses it any more.
     shared.nc.close().catch(() => undefined);
   };
 
@@ -109,6 +110,7 @@ export function createConnection(options: ConnectionOptionsOf): Connection {
     async close() {
       closing.abort();
       await connecting;
+      // One that cannot be closed in order is gone with its socket, and must not keep the others open.
       const ended = Promise.all([...open].map((shared) => shared.nc.close().catch(() => undefined)));
       await Promise.race([ended, waitUntil(clock, clock.now() + CLOSE_WITHIN_MS)]);
     },
@@ -147,6 +149,7 @@ async function connectTo(greeted: Greeted, options: ConnectionOptionsOf): Promis
   const made = await Promise.race([trying, late]);
   deadline.abort();
   if (made !== undefined) return made;
+  // Should it come about after all, it is closed again; whoever asked has had the answer.
   void trying.then((answer) => (answer.ok ? answer.value.nc.close() : undefined)).catch(() => undefined);
   return { ok: false, failure: timedOut(address.label, 'let us in', 2 * CONNECT_TIMEOUT_MS) };
 }

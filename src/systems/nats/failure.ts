@@ -1,7 +1,6 @@
 /** Says what went wrong with a call to NATS, from the errors of its client, of TLS, of HTTP and of the JetStream API. */
 import { type Failure, type FailureReason, fail } from '#kernel/failure.ts';
-import { redact } from '#kernel/redact.ts';
-import { cutText } from '#kernel/text.ts';
+import { quoteForeign } from '#kernel/redact.ts';
 
 /** Foreign text that may stand in a message, in characters. */
 const LONGEST_QUOTE = 200;
@@ -116,7 +115,7 @@ export function tooLarge(where: string, doing: string, mostBytes: number): Failu
 
 /** Foreign text, made fit for one sentence: no control characters, no secret, not long. Redacted before it is cut. */
 export function quote(said: string): string {
-  return cutText(redact(said.slice(0, 4_000)).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim(), LONGEST_QUOTE);
+  return quoteForeign(said.slice(0, 4_000), LONGEST_QUOTE);
 }
 
 function of({ reason, say }: Meaning, where: string, doing: string): Failure {

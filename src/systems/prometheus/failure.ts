@@ -1,8 +1,7 @@
 /** What a failed call to Prometheus means, by what its API really answers (https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview). */
 import { fail, type Failure } from '#kernel/failure.ts';
 import { connectionTrouble } from '#kernel/network.ts';
-import { redact } from '#kernel/redact.ts';
-import { cutText } from '#kernel/text.ts';
+import { quoteForeign } from '#kernel/redact.ts';
 
 type Failed = { readonly ok: false; readonly failure: Failure };
 
@@ -24,7 +23,7 @@ export function failureOfError(error: unknown, asked: Asked, ended: { readonly t
 
 /** `errorType` and `error` stand in its error bodies; a proxy in front of it answers without. */
 export function failureOfAnswer(status: number, said: { readonly errorType: string; readonly error: string }, asked: Asked): Failed {
-  const detail = said.error === '' ? '' : `: ${quote(said.error)}`;
+  const detail = said.error === '' ? '' : `: ${quoteForeign(said.error, LONGEST_QUOTE)}`;
   switch (status) {
     case 400:
       return fail('invalid', `${asked.what} cannot read the query (400${detail}).`);
@@ -53,9 +52,4 @@ export function failureOfAnswer(status: number, said: { readonly errorType: stri
 
 export function unreadable(asked: Asked): Failed {
   return fail('unexpected', `${asked.what} answered something that cannot be read: is prometheus.url that of a Prometheus?`);
-}
-
-/** Foreign text, made fit for one sentence. */
-function quote(said: string): string {
-  return cutText(redact(said).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim(), LONGEST_QUOTE);
 }
