@@ -1,7 +1,8 @@
-/** `npm run bench -- [webhooks|slack|steps|memory|diagnosis|all] [--quick] [--json]`. Measures, compares and says; asserts nothing. */
+/** `npm run bench -- [webhooks|slack|steps|memory|diagnosis|drills|all] [--quick] [--json]`. Measures, compares and says; asserts nothing. */
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchDiagnosis } from './benches/diagnosis.ts';
+import { benchDrills } from './benches/drills.ts';
 import { benchMemory } from './benches/memory.ts';
 import { benchSlack } from './benches/slack.ts';
 import { benchSteps } from './benches/steps.ts';
@@ -9,7 +10,7 @@ import { benchWebhooks } from './benches/webhooks.ts';
 import { probeNoise } from './kit/noise.ts';
 import { showReport, type Bench, type Report } from './kit/report.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { webhooks: benchWebhooks, slack: benchSlack, steps: benchSteps, memory: benchMemory, diagnosis: benchDiagnosis };
+const BENCHES: Readonly<Record<string, Bench>> = { webhooks: benchWebhooks, slack: benchSlack, steps: benchSteps, memory: benchMemory, diagnosis: benchDiagnosis, drills: benchDrills };
 const USAGE = `usage: npm run bench -- [${Object.keys(BENCHES).join('|')}|all]... [--quick] [--json]\n`;
 
 interface Ran extends Report {

@@ -90,3 +90,8 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   return port;
 }
+
+/** The most that has been resident in this process, MB of 10^6 bytes. The counter of `getrusage` begins with the peak of whoever started it. */
+export function peakMb(): number {
+  return (Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1_024) / 1e6;
+}

@@ -1,11 +1,16 @@
 /** Work that takes seconds of a processor, in a thread of its own: the process goes on with everything else. */
 import { once } from 'node:events';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { parentPort, Worker, workerData } from 'node:worker_threads';
 
-/** `script`: a file that calls `answerAsWorker`. Rejects when it breaks off, and when `signal` says so. */
-export async function runInWorker<Answer>(script: URL, input: object, signal?: AbortSignal): Promise<Answer> {
+interface Handed {
+  readonly script: string;
+  readonly input: unknown;
+}
+
+/** `script`: the `import.meta.url` of a file that ends with `answerAsWorker`. Rejects when it breaks off, and when `signal` says so. */
+export async function runInWorker<Answer>(script: string, input: unknown, signal?: AbortSignal): Promise<Answer> {
   signal?.throwIfAborted();
-  const worker = new Worker(script, { workerData: input });
+  const worker = new Worker(new URL(script), { workerData: { script, input } satisfies Handed });
   try {
     const [answer] = (await once(worker, 'message', signal === undefined ? {} : { signal })) as [Answer];
     return answer;
@@ -14,6 +19,8 @@ export async function runInWorker<Answer>(script: URL, input: object, signal?: A
   }
 }
 
-export async function answerAsWorker<Input, Answer>(work: (input: Input) => Answer | Promise<Answer>): Promise<void> {
-  if (!isMainThread) parentPort?.postMessage(await work(workerData as Input), []);
+/** Does nothing where the file is only imported, in whichever thread. */
+export async function answerAsWorker<Input, Answer>(script: string, work: (input: Input) => Answer | Promise<Answer>): Promise<void> {
+  const handed = workerData as Partial<Handed> | null | undefined;
+  if (handed?.script === script) parentPort?.postMessage(await work(handed.input as Input), []);
 }

@@ -36,11 +36,7 @@ export async function copyFiles(from: string, files: readonly BackupFile[], to: 
 /** Copies and digests, for files that are small. */
 export async function fetchFiles(from: string, files: readonly BackupFile[], to: string, signal: AbortSignal): Promise<Result<readonly Fetched[]>> {
   const copied = await copyFiles(from, files, to, signal);
-  return copied.ok ? succeed(await Promise.all(copied.value.map(digestCopy))) : copied;
-}
-
-export async function digestCopy(file: Copied): Promise<Fetched> {
-  return { ...file, ...(await digestFile(file.copy)) };
+  return copied.ok ? succeed(await Promise.all(copied.value.map(async (file) => ({ ...file, ...(await digestFile(file.copy)) })))) : copied;
 }
 
 /** The kernel does not let go of a copy under way; whoever cancels does not wait for it. */

@@ -23,6 +23,16 @@ export async function readStreamArchive(source: AsyncIterable<Uint8Array>, since
   return begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? readNatsArchive(whole()) : readTarArchive(whole(), sinceMs);
 }
 
+/** By its first bytes; one that cannot be read is taken for one of the old form. */
+export async function formatOf(source: AsyncIterable<Uint8Array>): Promise<StreamArchive['format']> {
+  try {
+    for await (const begin of decodeS2(source)) return begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? 'v2' : 'v1';
+  } catch (error) {
+    if (!(error instanceof DamagedArchive)) throw error;
+  }
+  return 'v1';
+}
+
 function nothing(problem: string): StreamArchive {
   return { format: 'v1', stream: '', messages: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, consumers: [], problems: [problem] };
 }

@@ -3,7 +3,7 @@ import { answerAsWorker, runInWorker } from '../worker.ts';
 import { scanRdb, type RdbScan, type RdbScanInput } from './rdb-scan.ts';
 
 export function scanRdbInWorker(input: RdbScanInput, signal?: AbortSignal): Promise<RdbScan> {
-  return runInWorker(new URL(import.meta.url), input, signal);
+  return runInWorker(import.meta.url, input, signal);
 }
 
-await answerAsWorker(scanRdb);
+await answerAsWorker(import.meta.url, scanRdb);

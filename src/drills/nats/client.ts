@@ -13,7 +13,7 @@ export interface RestoredStream {
 
 export interface NatsSandboxClient {
   /** Restores through the protocol, and says what the server then holds. What a failure has left of the stream is removed. */
-  restore(backup: { readonly config: JsonObject; readonly state: JsonObject; readonly source: AsyncIterable<Uint8Array>; readonly signal: AbortSignal }): Promise<Result<RestoredStream>>;
+  restore(backup: { readonly config: JsonObject; readonly state: JsonObject; readonly source: AsyncIterable<Uint8Array>; readonly chunkBytes: number; readonly signal: AbortSignal }): Promise<Result<RestoredStream>>;
   /** Lets the server verify the checksums of all messages. */
   check(stream: string, signal: AbortSignal): Promise<Result<null>>;
   /** SHA-256 over sequence, subject, headers and payload of every message, in order; undefined when they cannot all be read. */

@@ -130,11 +130,14 @@ export interface RestoreOptions {
   readonly config: JsonObject;
   readonly state: JsonObject;
   readonly source: AsyncIterable<Uint8Array>;
+  /** So many bytes a request; the server must take messages as long as that. */
+  readonly chunkBytes?: number;
   readonly signal?: AbortSignal;
 }
 
 /** Restores a stream; the answer is its state as the server then has it. After a failure a part of it may stand there. */
 export async function restoreStream(nc: NatsConnection, options: RestoreOptions): Promise<Result<StreamFacts>> {
+  const { chunkBytes = RESTORE_CHUNK_BYTES } = options;
   const name = typeof options.config['name'] === 'string' ? options.config['name'] : '';
   if (!STREAM_NAME.test(name)) return fail('invalid', 'The backup names no stream that can be restored.');
   try {
@@ -144,9 +147,9 @@ export async function restoreStream(nc: NatsConnection, options: RestoreOptions)
     if (error !== undefined) return { ok: false, failure: ofApi(`NATS does not restore ${name}`, error) };
     if (subject === undefined) return fail('unexpected', `NATS answered the request to restore ${name} with something that cannot be read.`);
     for await (const chunk of options.source) {
-      for (let at = 0; at < chunk.length; at += RESTORE_CHUNK_BYTES) {
+      for (let at = 0; at < chunk.length; at += chunkBytes) {
         if (options.signal?.aborted === true) return fail('cancelled', `The restore of ${name} was cancelled.`);
-        const reply = await nc.request(subject, chunk.subarray(at, at + RESTORE_CHUNK_BYTES), { timeout: REQUEST_MS });
+        const reply = await nc.request(subject, chunk.subarray(at, at + chunkBytes), { timeout: REQUEST_MS });
         if (reply.data.length > 0) return refused(name, reply);
       }
     }

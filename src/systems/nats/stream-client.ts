@@ -32,7 +32,7 @@ export interface StreamClient {
   state(stream: string): Promise<Result<StreamState>>;
   snapshot(stream: string, options: { readonly check: boolean; readonly signal?: AbortSignal; write(chunk: Uint8Array): Promise<void> }): Promise<Result<Snapshot>>;
   /** What a failure has left of the stream is removed. */
-  restore(backup: { readonly config: JsonObject; readonly state: JsonObject; readonly source: AsyncIterable<Uint8Array>; readonly signal?: AbortSignal }): Promise<Result<StreamState>>;
+  restore(backup: { readonly config: JsonObject; readonly state: JsonObject; readonly source: AsyncIterable<Uint8Array>; readonly chunkBytes?: number; readonly signal?: AbortSignal }): Promise<Result<StreamState>>;
   /** For good. One that is not there is a failure. */
   remove(stream: string): Promise<Result<null>>;
   /** Lets the server verify the checksums of all messages. */
