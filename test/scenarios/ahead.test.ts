@@ -275,8 +275,11 @@ describe('after a crash', () => {
     const answers = await Promise.all([one.rig.aheadDesk!.take(ask('apr_1')), other.aheadDesk!.take(ask('apr_2'))]);
     expect(answers.filter((answer) => 'decisions' in answer)).toHaveLength(1);
     const winner = 'decisions' in answers[0]! ? 'apr_1' : 'apr_2';
+    // Another approval that stands does not take the place of the one that is used.
+    await one.approve({ to: one.at(2 * HOUR_MS) }, BOB);
     expect(await other.aheadDesk!.take(ask(winner))).toMatchObject({ decisions: [{ principal: 'alice' }] });
-    expect(await other.aheadDesk!.take(ask('apr_3'))).toMatchObject({ because: expect.stringContaining('it is used') as string });
+    expect(await other.aheadDesk!.take(ask('apr_3'))).toMatchObject({ decisions: [{ principal: 'bob' }] });
+    expect(await other.aheadDesk!.take(ask('apr_4'))).toMatchObject({ because: expect.stringContaining('it is used') as string });
   });
 });
 

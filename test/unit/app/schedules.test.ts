@@ -53,3 +53,30 @@ describe('a schedule', () => {
     expect(await rig.operations.startRun({ ...ROBOT, id: 'schedule', roles: [] }, { runbook: BOOK.name })).toMatchObject({ ok: false, problem: { code: 'forbidden' } });
   });
 });
+
+describe('what a schedule has to tell', () => {
+  const SOON: ScheduleConfig = { ...NIGHTLY, name: 'soon', drill: 'redis-quarterly', cron: '0 0 8 1 *' };
+
+  it('is a reminder that lives until the drill is due, is kept once, and is told as a change', async () => {
+    const { rig, make } = await scheduled(SOON);
+    const told: string[] = [];
+    rig.operations.onChange(({ kind, id, types }) => void (kind === 'notice' && types.includes('DrillReminded') && told.push(id)));
+    for (let i = 0; i < 2; i += 1) {
+      const schedules = make();
+      await schedules.start();
+      await schedules.stop();
+    }
+    const [notice, ...more] = await make().notices();
+    expect([notice, more, told]).toMatchObject([{ id: expect.stringMatching(/^ntc_[0-9a-f]{26}$/) as string, kind: 'week', schedule: 'soon', drill: 'redis-quarterly', dueAt: '2026-01-08T00:00:00.000Z', live: true, because: null }, [], ['soon']]);
+    const moved = createSchedules({ config: { schedules: [{ ...SOON, blackout: [{ from: '2026-01-08', to: '2026-01-08' }] }] }, journal: rig.journal, clock: rig.clock, log: silentLog, operations: () => rig.operations });
+    expect(await moved.notices()).toMatchObject([{ id: notice?.id, live: false }]);
+  });
+
+  it('is that a slot was missed, with the reason, and it is not told for ever', async () => {
+    const { rig, make } = await scheduled({ ...NIGHTLY, runbook: 'gone', cron: '0 0 1 1 *' });
+    const append = (type: string, data: object, at: number) => rig.journal.read('schedule:nightly').then((events) => rig.journal.append({ stream: 'schedule:nightly', expectedVersion: events.length, events: [{ type, actor: 'schedule', data: data as never }], at }));
+    await append('ScheduleMissed', { slot: '2025-12-01T00:00:00.000Z', because: 'long ago' }, rig.clock.now() - 31 * DAY_MS);
+    await append('ScheduleMissed', { slot: '2025-12-31T00:00:00.000Z', because: 'the bot was not running' }, rig.clock.now() - DAY_MS);
+    expect(await make().notices()).toMatchObject([{ kind: 'missed', schedule: 'nightly', drill: null, dueAt: '2025-12-31T00:00:00.000Z', because: 'the bot was not running', live: true }]);
+  });
+});
