@@ -55,6 +55,8 @@ const nats = z.object({
       consumers: z.array(z.object({ name: z.string(), memory: z.boolean().optional() })),
       /** Over sequence, subject, headers and payload of each message; null where the stream moved while it was read. */
       contentSha256: sha256.nullable(),
+      /** Over the checksums of its messages as they stand in the archive, which held the content of that digest; absent where it was not compared. */
+      sealsSha256: sha256.optional(),
       newestMessageAt: time.nullable(),
     }),
   ),

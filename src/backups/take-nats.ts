@@ -150,13 +150,17 @@ async function takeStream(name: string, path: string, folder: string, { source, 
   const range = { messages: state.messages, firstSeq: state.first_seq, lastSeq: state.last_seq };
   const digest = seen.contentSha256 ?? (live.ok && isUnmoved(live.value, state) ? await source.digest(name, range, signal) : undefined);
   const after = await source.state(name);
+  const certain = digest !== undefined && (seen.contentSha256 !== undefined || (after.ok && isUnmoved(after.value, state)));
+  // Whoever reads the archive again then needs to compare the checksums of the messages only.
+  const sealed = certain && digest === seen.recordsSha256 && seen.messages === state.messages ? seen.sealsSha256 : undefined;
   return succeed({
     name,
     file: `${path}/stream.tar.s2`,
     format: seen.format,
     state: { messages: state.messages, bytes: state.bytes, firstSeq: state.first_seq, lastSeq: state.last_seq, consumers: state.consumer_count, deleted: state.num_deleted },
     consumers: [...seen.consumers.map((consumer) => ({ name: consumer.name })), ...inMemory.map((consumer) => ({ name: consumer.name, memory: true }))],
-    contentSha256: digest !== undefined && (seen.contentSha256 !== undefined || (after.ok && isUnmoved(after.value, state))) ? digest : null,
+    contentSha256: certain ? (digest ?? null) : null,
+    ...(sealed === undefined ? {} : { sealsSha256: sealed }),
     newestMessageAt: seen.newestMs === 0 ? null : isoTime(seen.newestMs),
   });
 }

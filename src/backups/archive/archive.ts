@@ -33,6 +33,8 @@ export interface StreamArchive {
   readonly contentSha256?: string;
   /** The same over every record of a v1 archive: the digest of the content where none of them had been deleted. */
   readonly recordsSha256?: string;
+  /** SHA-256 over the checksums of these records (v1 only), each of which the server made of sequence, time, subject, headers and payload. */
+  readonly sealsSha256?: string;
   /** Of the messages those that were stored at or after the time that was asked for. */
   readonly messagesSince?: number;
   /** The configuration that the archive itself holds (v1 only), which servers before 2.10 restore instead of the one they are given. */
@@ -41,6 +43,13 @@ export interface StreamArchive {
   readonly gaps?: readonly BlockGap[];
   /** What is wrong with it, a sentence each. Empty: nothing that can be seen without a server. */
   readonly problems: readonly string[];
+}
+
+export interface ReadHow {
+  /** Messages of this time and later are counted apart (v1). */
+  readonly sinceMs?: number;
+  /** The content itself is not digested (v1), which takes a third of the time. */
+  readonly sealsOnly?: boolean;
 }
 
 /** Problems are kept up to this many; a broken archive may have one for each message. */

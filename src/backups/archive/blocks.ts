@@ -2,7 +2,7 @@
  * The records of a message block of JetStream's file store (nats-server `server/filestore.go`, 2.9 to 2.14): length, sequence,
  * time, subject, headers, payload, checksum. Only their frame is read; the checksums are the server's business (`jsck`).
  */
-import type { ContentDigest } from './content.ts';
+import type { ContentDigest, SealDigest } from './content.ts';
 
 const HEADER_BYTES = 22;
 /** Of the length of the headers, where there are any. */
@@ -27,6 +27,7 @@ export interface BlockFacts {
   messagesSince: number;
   readonly sinceMs: number;
   readonly content: ContentDigest;
+  readonly seals: SealDigest;
 }
 
 export type BlockRead = { readonly ok: true; /** 0 without messages. */ readonly firstSeq: number; readonly lastSeq: number } | { readonly ok: false; readonly because: string };
@@ -58,6 +59,7 @@ export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
       const storedMs = Math.floor((block.readInt32LE(at + 16) * 2 ** 32 + block.readUInt32LE(at + 12)) / 1_000_000);
       if (storedMs > facts.newestMs) facts.newestMs = storedMs;
       if (storedMs >= facts.sinceMs) facts.messagesSince += 1;
+      facts.seals.add(block, at + length - CHECKSUM_BYTES);
       if (!addRecord(block.subarray(at + HEADER_BYTES, at + length - CHECKSUM_BYTES), { sequence, subject, hasHeaders }, facts.content)) return { ok: false, because: `the headers of the message at byte ${at} cannot be read` };
     }
     at += length;

@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto';
 const GATHERED_BYTES = 1024 * 1024;
 /** The line of numbers before each message. */
 const LINE_MAX_BYTES = 80;
+const SEAL_BYTES = 8;
+const SEALS_GATHERED = 8_192;
 const ZERO = 0x30;
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
@@ -16,6 +18,9 @@ export interface ContentDigest {
   add(sequence: number, lengths: { readonly subject: number; readonly header: number; readonly payload: number }, ...body: readonly Uint8Array[]): void;
   hex(): string;
 }
+
+/** For whoever does not want it. */
+export const noContentDigest: ContentDigest = { add: () => undefined, hex: () => '' };
 
 export function createContentDigest(): ContentDigest {
   const hash = createHash('sha256');
@@ -40,6 +45,34 @@ export function createContentDigest(): ContentDigest {
           used += piece.length;
         }
       }
+    },
+    hex() {
+      flush();
+      return hash.digest('hex');
+    },
+  };
+}
+
+export interface SealDigest {
+  /** The checksum of a message stands in so many bytes of the block from there on. */
+  add(block: Buffer, at: number): void;
+  hex(): string;
+}
+
+/** Of each message only the checksum that its server has sealed it with: a fiftieth of the work, or less. */
+export function createSealDigest(): SealDigest {
+  const hash = createHash('sha256');
+  const gathered = Buffer.allocUnsafe(SEALS_GATHERED * SEAL_BYTES);
+  let used = 0;
+  const flush = (): void => {
+    hash.update(gathered.subarray(0, used));
+    used = 0;
+  };
+  return {
+    add(block, at) {
+      for (let i = 0; i < SEAL_BYTES; i += 1) gathered[used + i] = block[at + i] ?? 0;
+      used += SEAL_BYTES;
+      if (used === gathered.length) flush();
     },
     hex() {
       flush();

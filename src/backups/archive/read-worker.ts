@@ -1,13 +1,11 @@
 /** Reads the archives of streams in a thread of their own, one after the other. */
 import { createReadStream } from 'node:fs';
 import { answerAsWorker, runInWorker } from '../worker.ts';
-import type { StreamArchive } from './archive.ts';
+import type { ReadHow, StreamArchive } from './archive.ts';
 import { readStreamArchive } from './read.ts';
 
-export interface ArchiveInput {
+export interface ArchiveInput extends ReadHow {
   readonly path: string;
-  /** Messages of this time and later are counted apart (v1). */
-  readonly sinceMs: number;
 }
 
 const READ_BYTES = 1024 * 1024;
@@ -19,7 +17,7 @@ export function readArchivesInWorker(archives: readonly ArchiveInput[], signal?:
 
 async function readAll(archives: readonly ArchiveInput[]): Promise<readonly StreamArchive[]> {
   const seen: StreamArchive[] = [];
-  for (const { path, sinceMs } of archives) seen.push(await readStreamArchive(createReadStream(path, { highWaterMark: READ_BYTES }), sinceMs));
+  for (const { path, ...how } of archives) seen.push(await readStreamArchive(createReadStream(path, { highWaterMark: READ_BYTES }), how));
   return seen;
 }
 

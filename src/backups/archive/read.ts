@@ -1,11 +1,10 @@
 /** Reads the archive of a stream, whichever of the two forms it has. */
-import type { StreamArchive } from './archive.ts';
+import type { ReadHow, StreamArchive } from './archive.ts';
 import { NATSARC_MAGIC, readNatsArchive } from './natsarc.ts';
 import { decodeS2, DamagedArchive } from './s2.ts';
 import { readTarArchive } from './tar-archive.ts';
 
-/** `sinceMs`: messages of this time and later are counted apart (v1). */
-export async function readStreamArchive(source: AsyncIterable<Uint8Array>, sinceMs = 0): Promise<StreamArchive> {
+export async function readStreamArchive(source: AsyncIterable<Uint8Array>, how: ReadHow = {}): Promise<StreamArchive> {
   const decoded = decodeS2(source)[Symbol.asyncIterator]();
   let first: IteratorResult<Buffer, void>;
   try {
@@ -20,7 +19,7 @@ export async function readStreamArchive(source: AsyncIterable<Uint8Array>, since
     yield begin;
     yield* { [Symbol.asyncIterator]: () => decoded };
   }
-  return begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? readNatsArchive(whole()) : readTarArchive(whole(), sinceMs);
+  return begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? readNatsArchive(whole()) : readTarArchive(whole(), how);
 }
 
 /** By its first bytes; one that cannot be read is taken for one of the old form. */

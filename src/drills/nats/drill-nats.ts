@@ -115,7 +115,7 @@ async function verifyAll(looked: readonly Looked[], { tried, client, ctx }: Veri
     await ctx.during('verify', `comparing ${stream}`, async () => {
       const aged = await agedOut(backup, restored.value, stateOf(backup), ctx);
       checks.push(checkState(backup, restored.value, aged), sound.ok ? passed(`nats.checksums.${stream}`, 'The server has read every message again, and its checksums are right.') : failed(`nats.checksums.${stream}`, sound.failure.message));
-      const content = await checkContent(backup, { noted, aged, digest: () => client.digest(stream, restored.value, ctx.signal) });
+      const content = await checkContent(backup, { noted, aged, sound: sound.ok, digest: () => client.digest(stream, restored.value, ctx.signal) });
       if (content !== undefined) checks.push(content);
     });
   }
@@ -123,12 +123,14 @@ async function verifyAll(looked: readonly Looked[], { tried, client, ctx }: Veri
 }
 
 /** A v2 archive has been compared already. In a v1 archive without deleted messages every record is a message, so its digest is that of the content. */
-async function checkContent({ stream, seen, state }: Looked, { noted, aged, digest }: { readonly noted: NotedStream | undefined; readonly aged: number; digest(): Promise<string | undefined> }): Promise<Check | undefined> {
+async function checkContent({ stream, seen, state }: Looked, { noted, aged, sound, digest }: { readonly noted: NotedStream | undefined; readonly aged: number; readonly sound: boolean; digest(): Promise<string | undefined> }): Promise<Check | undefined> {
   const name = `nats.content.${stream}`;
   if (seen?.contentSha256 !== undefined) return undefined;
   if (noted?.contentSha256 == null) return skipped(name, 'No digest of the messages was taken with the backup.');
   const whole = seen !== undefined && seen.messages === (state?.messages ?? noted.state.messages);
-  if (whole && seen.recordsSha256 === noted.contentSha256) return passed(name, 'Sequence, subject, headers and payload of every message are as they were.');
+  // The checksums of its messages are those of the archive that was compared with the stream itself, and the server has found them right.
+  const sealed = sound && noted.sealsSha256 !== undefined && seen?.sealsSha256 === noted.sealsSha256;
+  if (whole && (sealed || seen.recordsSha256 === noted.contentSha256)) return passed(name, 'Sequence, subject, headers and payload of every message are as they were.');
   if (aged > 0) return skipped(name, `${aged} messages have reached the age at which the stream drops them, so the digest of all of them cannot be compared.`);
   const is = await digest();
   if (is === undefined && Number(seen?.config?.['max_age'] ?? 0) > 0) return skipped(name, 'Messages have reached the age at which the stream drops them while they were read.');
@@ -142,7 +144,7 @@ async function checkContent({ stream, seen, state }: Looked, { noted, aged, dige
 async function agedOut({ archive, config, seen }: Looked, restored: RestoredStream, state: WireState | undefined, ctx: DrillContext): Promise<number> {
   const maxAgeNs = Number(seen?.config?.['max_age'] ?? config?.['max_age'] ?? 0);
   if (archive === undefined || state === undefined || !(maxAgeNs > 0) || restored.messages >= state.messages) return 0;
-  const [again] = await readArchivesInWorker([{ path: archive.copy, sinceMs: ctx.clock.now() - Math.floor(maxAgeNs / 1_000_000) }], ctx.signal);
+  const [again] = await readArchivesInWorker([{ path: archive.copy, sealsOnly: true, sinceMs: ctx.clock.now() - Math.floor(maxAgeNs / 1_000_000) }], ctx.signal);
   const young = again?.messagesSince ?? 0;
   return restored.messages >= young ? state.messages - restored.messages : 0;
 }

@@ -13,11 +13,12 @@ export interface Look {
 }
 
 export async function lookInto(backups: readonly StreamBackup[], { copies, manifest }: { readonly copies: readonly Copied[]; readonly manifest: Manifest | undefined }, ctx: DrillContext): Promise<Look> {
-  const archives = backups.flatMap(({ archive }) => archive ?? []);
-  const [seen, digests] = await Promise.all([readArchivesInWorker(archives.map(({ copy }) => ({ path: copy, sinceMs: 0 })), ctx.signal), digestInWorker(copies.map(({ copy }) => copy), ctx.signal)]);
+  const notedOf = ({ stream }: StreamBackup) => manifest?.nats?.streams.find(({ name }) => name === stream);
+  const archives = backups.flatMap((backup) => (backup.archive === undefined ? [] : [{ path: backup.archive.path, copy: backup.archive.copy, sealsOnly: notedOf(backup)?.sealsSha256 !== undefined }]));
+  const [seen, digests] = await Promise.all([readArchivesInWorker(archives.map(({ copy, sealsOnly }) => ({ path: copy, sealsOnly })), ctx.signal), digestInWorker(copies.map(({ copy }) => copy), ctx.signal)]);
   const byPath = new Map(archives.map(({ path }, i) => [path, seen[i]]));
   return {
     files: copies.map((copy, i) => ({ ...copy, sha256: '', ...digests[i] })),
-    streams: backups.map((backup) => ({ ...backup, noted: manifest?.nats?.streams.find(({ name }) => name === backup.stream), seen: byPath.get(backup.archive?.path ?? '') })),
+    streams: backups.map((backup) => ({ ...backup, noted: notedOf(backup), seen: byPath.get(backup.archive?.path ?? '') })),
   };
 }

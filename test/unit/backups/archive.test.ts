@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StreamArchive } from '#backups/archive/archive.ts';
 import { readBlock, type BlockFacts } from '#backups/archive/blocks.ts';
-import { createContentDigest } from '#backups/archive/content.ts';
+import { createContentDigest, createSealDigest } from '#backups/archive/content.ts';
 import { crc32c } from '#backups/archive/crc32c.ts';
 import { addToContent } from '#backups/archive/natsarc.ts';
 import { readStreamArchive } from '#backups/archive/read.ts';
@@ -138,7 +138,7 @@ describe('tar', () => {
   });
 });
 
-const facts = (): BlockFacts => ({ messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs: 0, content: createContentDigest() });
+const facts = (): BlockFacts => ({ messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs: 0, content: createContentDigest(), seals: createSealDigest() });
 
 /** By nats-server's `writeMsgRecord`: length, sequence, time, length of the subject, subject, [length of headers, headers,] payload, checksum. */
 function recordOf(sequence: bigint, subject: string, payload: string, header = ''): Buffer {
@@ -165,6 +165,17 @@ describe('message blocks', () => {
     addToContent(hash, 2 ** 40, 'job.a', Buffer.alloc(0), Buffer.from('x'.repeat(2_000_000)));
     addToContent(hash, 2 ** 40 + 1, 'job.b', Buffer.from('NATS/1.0\r\nA: b\r\n\r\n'), Buffer.alloc(0));
     expect(seen.content.hex()).toBe(hash.digest('hex'));
+  });
+
+  it('digests the checksums of the messages, in their order, whatever their number', () => {
+    const records = Array.from({ length: 9_000 }, (_, i) => {
+      const record = recordOf(BigInt(i + 1), 'job.a', 'x');
+      record.writeUInt32LE(i, record.length - 8);
+      return record;
+    });
+    const seen = facts();
+    readBlock(Buffer.concat([...records, recordOf(10_000n | (1n << 62n), '', '')]), seen);
+    expect(seen.seals.hex()).toBe(createHash('sha256').update(Buffer.concat(records.map((record) => record.subarray(-8)))).digest('hex'));
   });
 
   it('takes any bytes, and ends', () => {
