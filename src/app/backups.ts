@@ -121,7 +121,7 @@ export async function backupVerify({ words, options }: Given, { json, out, note 
   const verdicts: SetVerdict[] = [];
   for (const set of wanted) {
     note(`checking ${set.store}-${set.stamp}`);
-    verdicts.push(await verifySet(directory, set, { checkRdb: program === undefined ? undefined : (file) => checkRdb(program, file) }));
+    verdicts.push(await verifySet(directory, set, { nowMs: systemClock.now(), checkRdb: program === undefined ? undefined : (file) => checkRdb(program, file) }));
   }
   const good = verdicts.every(({ problems }) => problems.length === 0);
   out(json ? JSON.stringify({ status: good ? 'ok' : 'damaged', sets: verdicts }) : verdicts.map(verdictText).join('\n'));

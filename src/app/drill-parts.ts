@@ -78,7 +78,7 @@ function storeParts({ directory, live = {}, canary, store }: DrillToDo, clock: C
     ...(live.nats === undefined ? {} : { readLive: natsReader(live.nats, clock) }),
     drill: (set, facts, ctx) => drillNats({ directory, set, live: facts, connectNats: openNats }, ctx),
   };
-  const config: StorePart = {
+  const config: StorePart<RedisLive> = {
     store: 'config',
     // Among all stores it is a further one: what Redis holds is restored with Redis.
     ...(store === 'all' ? { optional: true } : {}),

@@ -9,7 +9,7 @@ const entry = z.object({
   /** Of a string; null for other types. */
   value: z.string().nullable(),
   /** What `DUMP` answered, base64. */
-  dump: z.string(),
+  dump: z.base64(),
 });
 
 export const configFileShape = z.object({ version: z.literal(1), takenAt: z.iso.datetime(), keys: z.array(entry).max(100_000) });
@@ -18,3 +18,8 @@ export type ConfigEntry = ConfigFile['keys'][number];
 
 /** What belongs to Cordum's configuration and policy: `cfg:system:policy_snapshots` is among the first. */
 export const CONFIG_PATTERNS = ['cfg:system:*', 'cfg:org:*', 'cfg:team:*', 'cfg:workflow:*'] as const;
+
+/** What `SCAN` would give for one of the patterns. */
+export function isConfigKey(key: string): boolean {
+  return CONFIG_PATTERNS.some((pattern) => key.startsWith(pattern.slice(0, -1)));
+}

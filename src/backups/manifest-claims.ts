@@ -8,7 +8,7 @@ const SAME_TIME_MS = 1_000;
 /** A clock may be a little ahead of ours. */
 const AHEAD_MS = 5 * 60_000;
 
-export function contradictionsOf(manifest: Manifest, set: Pick<BackupSet, 'namedMs'>, nowMs: number): readonly string[] {
+export function contradictionsOf(manifest: Manifest, set: Pick<BackupSet, 'namedMs'>, nowMs: number | undefined): readonly string[] {
   const { takenAt, finishedAt, files, missing, complete, source } = manifest;
   const said: string[] = [];
   const say = (wrong: boolean, sentence: string): void => {
@@ -16,9 +16,11 @@ export function contradictionsOf(manifest: Manifest, set: Pick<BackupSet, 'named
   };
   say(Math.abs(Date.parse(takenAt) - set.namedMs) > SAME_TIME_MS, `it is of ${takenAt}, which is not the time in its name`);
   say(finishedAt < takenAt, 'it was finished before it was begun');
-  say(Date.parse(finishedAt) > nowMs + AHEAD_MS, `it will be finished at ${finishedAt}`);
+  say(nowMs !== undefined && Date.parse(finishedAt) > nowMs + AHEAD_MS, `it will be finished at ${finishedAt}`);
   say(complete && missing.length > 0, 'it is complete, and something is missing');
   say(source.identity.length === 0, 'it does not say of which server it is');
+  // A cluster has nodes, or a name, besides the server that was asked.
+  say(source.identity.length > 0 && (source.mode === 'cluster') !== source.identity.length > 1, 'it is of a cluster, and names one server, or the other way about');
   say(hasDoubles(files.map(({ path }) => path)), 'a file is named twice');
   const facts = manifest.redis?.shards.map(({ file }) => file) ?? manifest.nats?.streams.map(({ file }) => file) ?? [];
   say(hasDoubles(facts), 'a shard or stream is named twice');
@@ -56,11 +58,10 @@ function slotsOf(ranges: readonly string[]): number {
   return owned.size === total ? total : 0;
 }
 
-function ofNats({ nats, files, source }: Manifest): readonly string[] {
+function ofNats({ nats, files }: Manifest): readonly string[] {
   if (nats === undefined) return [];
   const idle = files.find(({ path }) => !path.endsWith('/backup.json') && !nats.streams.some(({ file }) => file === path));
-  const of = [...(idle === undefined ? [] : [`${idle.path} is of no stream`]), ...(source.mode === 'cluster' && source.identity.length < 2 ? ['it is of a cluster that has no name'] : [])];
-  return [...of, ...nats.streams.flatMap(({ name, file, state, consumers }) => [
+  return [...(idle === undefined ? [] : [`${idle.path} is of no stream`]), ...nats.streams.flatMap(({ name, file, state, consumers }) => [
     ...(state.messages > 0 && state.messages > state.lastSeq - state.firstSeq + 1 ? [`${name} has more messages than sequences`] : []),
     ...(consumers.length !== state.consumers ? [`${name} has ${state.consumers} consumers, and ${consumers.length} names of them`] : []),
     ...(hasDoubles(consumers.map((consumer) => consumer.name)) ? [`${name} has a consumer twice`] : []),

@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { lostBlocks, PROBLEMS_MAX, type StreamArchive } from './archive/archive.ts';
 import { readStreamArchive } from './archive/read.ts';
-import { CONFIG_FILE_MAX_BYTES, configFileShape } from './config-file.ts';
+import { CONFIG_FILE_MAX_BYTES, configFileShape, isConfigKey } from './config-file.ts';
 import type { BackupFile, BackupSet } from './inventory.ts';
 import type { Manifest, NatsFacts } from './manifest.ts';
-import { timeOfStamp } from './names.ts';
+import { contradictionsOf } from './manifest-claims.ts';
 import type { CheckedRdb } from './redis/check-rdb.ts';
+import { lookAtDump } from './redis/dump.ts';
 import { REQUIRED_KEYS } from './redis/facts.ts';
-import { lookAtRdb } from './redis/rdb-file.ts';
+import { lookAtRdb, readSizes } from './redis/rdb-file.ts';
 import { REQUIRED_STREAMS } from './take-nats.ts';
 import { codeOf, digestFile } from './taking.ts';
 
@@ -35,6 +36,8 @@ export interface SetVerdict {
 export interface VerifyParts {
   /** Undefined: there is no such program. */
   readonly checkRdb: ((file: string) => Promise<CheckedRdb>) | undefined;
+  /** ms since the epoch. Without it a time to come is not told. */
+  readonly nowMs?: number;
 }
 
 interface Look {
@@ -45,8 +48,6 @@ interface Look {
   say(file: string, problem: string): void;
 }
 
-/** The times in the name and in the manifest of a set are the same: it was renamed otherwise. */
-const SAME_TIME_MS = 1_000;
 /** A stream with many consumers has a large state. */
 const BACKUP_JSON_MAX = 64 * 1024 * 1024;
 const NODE_FILE = /-node(\d+)\.rdb$/;
@@ -76,11 +77,10 @@ export async function verifySet(directory: string, set: BackupSet, parts: Verify
   return { set: `${set.store}-${set.stamp}`, store: set.store, problems, notes: set.manifest === 'none' ? ['It has no manifest: whether it is what was backed up cannot be told.'] : [] };
 }
 
-async function againstManifest(manifest: Manifest, { directory, set, say }: Look): Promise<void> {
+async function againstManifest(manifest: Manifest, { directory, set, parts, say }: Look): Promise<void> {
   if (manifest.store !== set.store) say('', `Its manifest is that of a backup of ${manifest.store}.`);
   if (!manifest.complete) say('', `Its manifest says that it is not complete: ${manifest.missing.join(', ')}.`);
-  const named = timeOfStamp(set.stamp) ?? 0;
-  if (Math.abs(Date.parse(manifest.takenAt) - named) > SAME_TIME_MS) say('', `Its manifest is of ${manifest.takenAt}, which is not the time in its name.`);
+  for (const wrong of contradictionsOf(manifest, set, parts.nowMs)) say('', `Its manifest contradicts itself, or its name: ${wrong}.`);
   for (const { path } of set.files) if (!manifest.files.some((noted) => noted.path === path)) say(path, 'the manifest does not name it');
   for (const noted of manifest.files) {
     if (!set.files.some(({ path }) => path === noted.path)) {
@@ -99,7 +99,11 @@ async function verifyRedis({ directory, set, manifest, parts, say }: Look): Prom
   // With a manifest its list of files says what is missing.
   if (manifest === undefined) for (let node = 0; node < Math.max(0, ...nodes); node += 1) if (!nodes.includes(node)) say('', `Shard node${node} is missing.`);
   if (nodes.length > 0 && nodes.length < set.files.length) say('', 'It is a backup of a single server and of a cluster at once.');
-  for (const { path } of set.files) {
+  for (const { path, odd } of set.files) {
+    if (odd !== undefined) {
+      say(path, `it ${odd}`);
+      continue;
+    }
     const file = join(directory, path);
     const seen = await orSay(path, say, () => lookAtRdb(file));
     if (seen === undefined) continue;
@@ -111,10 +115,18 @@ async function verifyRedis({ directory, set, manifest, parts, say }: Look): Prom
       say(path, 'its records and its checksum were not looked at: there is no redis-check-rdb on PATH (Debian: redis-tools)');
       continue;
     }
+    if (seen.head.aofBase) say(path, 'it is the base of an append-only file: what was written since stands in files beside it');
     const checked = await parts.checkRdb(file);
-    if (!checked.ok) say(path, checked.because);
+    if (!checked.ok) {
+      say(path, checked.because);
+      continue;
+    }
+    if (checked.endsAt !== seen.head.bytes) say(path, `it goes on for ${seen.head.bytes - checked.endsAt} bytes behind its end`);
+    const said = await readSizes(file, checked.databases.map(({ at }) => at));
+    const keys = said.reduce((sum, size) => sum + (size?.keys ?? 0), 0);
+    if (!said.includes(undefined) && keys !== checked.keys) say(path, `it says that it holds ${keys} keys, and holds ${checked.keys}`);
     const noted = manifest?.redis?.shards.find((shard) => shard.file === path);
-    if (checked.ok && noted !== undefined && noted.keys !== checked.keys) say(path, `it holds ${checked.keys} keys, by the manifest ${noted.keys}`);
+    if (noted !== undefined && (noted.keys !== checked.keys || noted.expires !== checked.volatile)) say(path, `it holds ${checked.keys} keys (${checked.volatile} with a time to live), by the manifest ${noted.keys} (${noted.expires})`);
   }
 }
 
@@ -128,24 +140,31 @@ async function verifyNats(look: Look): Promise<void> {
   for (const stream of streams) {
     const files = set.files.filter((file) => file.stream === stream);
     const json = files.find(({ path }) => path.endsWith('/backup.json'));
-    const archive = files.find(({ path }) => !path.endsWith('/backup.json'));
+    const [archive, second] = files.filter(({ path }) => !path.endsWith('/backup.json'));
+    if (second !== undefined) say(second.path, `there is another archive of ${stream}`);
     const folder = files[0]?.path.split('/').slice(0, 2).join('/') ?? '';
     if (archive === undefined) {
       say(folder, 'there is no archive in it');
       continue;
     }
     if (json === undefined && archive.path.includes('.snapshot/')) say(folder, 'there is no backup.json in it');
+    if (archive.odd !== undefined) {
+      say(archive.path, `it ${archive.odd}`);
+      continue;
+    }
     const seen = await orSay(archive.path, say, () => readStreamArchive(createReadStream(join(look.directory, archive.path))));
     if (seen === undefined) continue;
     for (const problem of seen.problems) say(archive.path, problem);
     if (seen.stream !== '' && seen.stream !== stream) say(archive.path, `it is of the stream ${seen.stream}`);
-    if (json !== undefined) await againstBackupJson(json, stream, seen, look);
     const noted = manifest?.nats?.streams.find(({ name }) => name === stream);
+    const inMemory = noted?.consumers.filter(({ memory }) => memory === true).length ?? 0;
+    if (json !== undefined) await againstBackupJson(json, { stream, seen, inMemory }, look);
+    else for (const problem of lostBlocks(seen, undefined)) say(archive.path, problem);
     if (noted !== undefined) againstFacts(archive, noted, seen, look);
   }
 }
 
-async function againstBackupJson({ path, bytes }: BackupFile, stream: string, seen: StreamArchive, { directory, say }: Look): Promise<void> {
+async function againstBackupJson({ path, bytes }: BackupFile, { stream, seen, inMemory }: { readonly stream: string; readonly seen: StreamArchive; readonly inMemory: number }, { directory, say }: Look): Promise<void> {
   if (bytes > BACKUP_JSON_MAX) return say(path, 'it is larger than any backup.json');
   const raw = parsed(await readFile(join(directory, path), 'utf8'));
   const read = backupJson.safeParse(raw);
@@ -158,23 +177,29 @@ async function againstBackupJson({ path, bytes }: BackupFile, stream: string, se
   // The last messages may have been deleted: then the last that is left stands before them.
   const deleted = state.messages === 0 ? 0 : state.last_seq - state.first_seq + 1 - state.messages;
   if (state.messages > 0 && (seen.lastSeq > state.last_seq || state.last_seq - seen.lastSeq > deleted) && seen.problems.length === 0) say(path, `its last message is ${state.last_seq}, that of the archive ${seen.lastSeq}`);
-  if (seen.consumers.length < state.consumer_count) say(path, `it says ${state.consumer_count} consumers, the archive holds ${seen.consumers.length}`);
+  if (seen.consumers.length + inMemory < state.consumer_count) say(path, `it says ${state.consumer_count} consumers, the archive holds ${seen.consumers.length}`);
 }
 
 function againstFacts({ path }: BackupFile, noted: NatsFacts['streams'][number], seen: StreamArchive, { say }: Look): void {
   if (seen.format !== noted.format) say(path, `it is of format ${seen.format}, by the manifest ${noted.format}`);
   if (seen.messages < noted.state.messages) say(path, `it holds ${seen.messages} messages, by the manifest ${noted.state.messages}`);
   const names = new Set(seen.consumers.map(({ name }) => name));
-  for (const { name } of noted.consumers) if (!names.has(name)) say(path, `the consumer ${name} is missing`);
+  for (const { name, memory } of noted.consumers) if (memory !== true && !names.has(name)) say(path, `the consumer ${name} is missing`);
   if (seen.contentSha256 !== undefined && noted.contentSha256 !== null && seen.contentSha256 !== noted.contentSha256) say(path, 'its messages are not those of the manifest');
 }
 
 async function verifyConfig({ directory, set, manifest, say }: Look): Promise<void> {
-  for (const { path, bytes } of set.files) {
-    if (bytes === 0) say(path, 'it is empty');
+  for (const { path, bytes, odd } of set.files) {
+    if (odd !== undefined) say(path, `it ${odd}`);
+    else if (bytes === 0) say(path, 'it is empty');
     if (bytes > CONFIG_FILE_MAX_BYTES) say(path, 'it is larger than any configuration');
-    // A dump of redis-cli: only Redis itself reads it.
-    if (bytes === 0 || bytes > CONFIG_FILE_MAX_BYTES || path.endsWith('.rdb')) continue;
+    if (bytes === 0 || bytes > CONFIG_FILE_MAX_BYTES) continue;
+    if (path.endsWith('.rdb')) {
+      const payload = await orSay(path, say, () => readFile(join(directory, path)));
+      const because = payload === undefined ? '' : lookAtDump(payload).because;
+      if (because !== '') say(path, because);
+      continue;
+    }
     const raw = parsed((await orSay(path, say, () => readFile(join(directory, path), 'utf8'))) ?? '');
     if (!path.startsWith('config-2')) {
       if (typeof raw !== 'object' || raw === null) say(path, 'it is not the JSON of a configuration');
@@ -186,6 +211,12 @@ async function verifyConfig({ directory, set, manifest, say }: Look): Promise<vo
       continue;
     }
     const keys = new Map(read.data.keys.map((entry) => [entry.key, entry]));
+    if (keys.size < read.data.keys.length) say(path, 'a key stands in it twice');
+    for (const { key, dump } of read.data.keys) {
+      const { because } = lookAtDump(Buffer.from(dump, 'base64'));
+      if (because !== '') say(path, `the dump of ${key}: ${because}`);
+      if (!isConfigKey(key)) say(path, `${key} is no key of Cordum's configuration`);
+    }
     for (const key of REQUIRED_KEYS) if (!keys.has(key)) say(path, `${key} is missing`);
     for (const noted of manifest?.config?.keys ?? []) {
       const entry = keys.get(noted.key);

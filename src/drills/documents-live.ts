@@ -16,19 +16,17 @@ export interface Document {
   readonly updatedMs: number | null;
 }
 
+/** Line ends and spaces, which a shell may have changed, do not count. */
 export function readDocument(key: string, text: string): Document {
-  return { key, sha256: createHash('sha256').update(text).digest('hex'), ...claimsOf(text) };
-}
-
-function claimsOf(text: string): Pick<Document, 'revision' | 'updatedMs'> {
+  const digest = (content: string): string => createHash('sha256').update(content).digest('hex');
   try {
     const raw: unknown = JSON.parse(text);
     const field = (name: string): unknown => (typeof raw === 'object' && raw !== null ? (raw as Readonly<Record<string, unknown>>)[name] : undefined);
     const revision = field('revision');
     const updatedMs = Date.parse(String(field('updated_at')));
-    return { revision: Number.isSafeInteger(revision) ? Number(revision) : null, updatedMs: Number.isNaN(updatedMs) ? null : updatedMs };
+    return { key, sha256: digest(JSON.stringify(raw)), revision: Number.isSafeInteger(revision) ? Number(revision) : null, updatedMs: Number.isNaN(updatedMs) ? null : updatedMs };
   } catch {
-    return { revision: null, updatedMs: null };
+    return { key, sha256: digest(text), revision: null, updatedMs: null };
   }
 }
 

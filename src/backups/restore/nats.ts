@@ -102,8 +102,9 @@ function isSide(a: StreamSide, b: StreamSide): boolean {
   return a.present === b.present && a.messages === b.messages && a.lastSeq === b.lastSeq && a.consumers === b.consumers && (a.messages === 0 || a.firstSeq === b.firstSeq);
 }
 
-function notedSide({ state: { messages, firstSeq, lastSeq, consumers } }: Noted): StreamSide {
-  return { present: true, messages, firstSeq, lastSeq, consumers };
+/** Consumers whose state was kept in memory stand in no archive, and do not come back. */
+function notedSide({ state: { messages, firstSeq, lastSeq, consumers }, consumers: named }: Noted): StreamSide {
+  return { present: true, messages, firstSeq, lastSeq, consumers: consumers - named.filter(({ memory }) => memory === true).length };
 }
 
 /** The newest set that holds all of these streams; its archives are read from end to end. */

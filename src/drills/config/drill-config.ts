@@ -6,23 +6,29 @@ import type { BackupSet } from '#backups/inventory.ts';
 import type { Manifest } from '#backups/manifest.ts';
 import type { RedisConnection } from '#backups/redis/connection.ts';
 import { REQUIRED_KEYS } from '#backups/redis/facts.ts';
+import { isoTime } from '#kernel/clock.ts';
 import { checkAge, type Claim } from '../age.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
-import type { DrillContext, LiveFacts } from '../context.ts';
+import type { DrillContext } from '../context.ts';
+import { checkDocuments, readDocument, type Document } from '../documents-live.ts';
 import { fetchFiles, type Fetched } from '../fetch.ts';
 import { checkFiles, checkManifest } from '../files.ts';
 import { checkIsolation } from '../isolation.ts';
 import type { StoreDrill } from '../drilled.ts';
 import { faultsOf } from './documents.ts';
+import type { RedisLive } from '../redis/facts.ts';
+import { checkSource } from '../redis/against-live.ts';
 import { readConfig, type ConfigKey } from './read-config.ts';
 
+/** Names tell seconds, the file milliseconds. */
+const SAME_TIME_MS = 1_000;
 /** An RDB without a record: a server that is to be filled key by key starts from it. */
 const EMPTY_RDB = Buffer.concat([Buffer.from('REDIS0009', 'latin1'), Buffer.from([0xff]), Buffer.alloc(8)]);
 
 export interface ConfigDrill {
   readonly directory: string;
   readonly set: BackupSet;
-  readonly live: LiveFacts | undefined;
+  readonly live: RedisLive | undefined;
 }
 
 export async function drillConfig({ directory, set, live }: ConfigDrill, ctx: DrillContext): Promise<StoreDrill> {
@@ -41,9 +47,10 @@ export async function drillConfig({ directory, set, live }: ConfigDrill, ctx: Dr
   const read = await readConfig(fetched.value);
   if (read.ok && read.takenMs !== undefined) claims.push({ of: 'header', atMs: read.takenMs });
   checks.push(...checkAge('config', claims, { nowMs: ctx.clock.now(), maxAgeMs: ctx.limits.maxAgeMs }));
+  if (read.ok && read.takenMs !== undefined && Math.abs(read.takenMs - set.namedMs) > SAME_TIME_MS) checks.push(failed('config.file.time', `It says that it was taken at ${isoTime(read.takenMs)}, which is not the time in its name.`));
   checks.push(read.ok ? passed('config.file.readable', `${read.keys.length} key(s).`) : failed('config.file.readable', `${read.because}.`));
   if (!read.ok) return end();
-  checks.push(...checkComplete(read.keys, manifest));
+  checks.push(...checkComplete(read.keys, manifest), checkSource('config', manifest, live));
 
   const empty = join(ctx.sandbox.directory, 'empty.rdb');
   await writeFile(empty, EMPTY_RDB, { mode: 0o600 });
@@ -65,8 +72,8 @@ export async function drillConfig({ directory, set, live }: ConfigDrill, ctx: Dr
   try {
     const restored = await ctx.during('restore', `restoring ${read.keys.length} key(s)`, () => restoreKeys(opened.value, read.keys));
     checks.push(...restored.checks);
-    const verified = await ctx.during('verify', 'reading the documents', () => verifyKeys(opened.value, restored.keys, manifest));
-    checks.push(...verified.checks);
+    const verified = await ctx.during('verify', 'reading the documents', () => verifyKeys(opened.value, read.keys.filter(({ key }) => restored.keys.includes(key)), manifest));
+    checks.push(...verified.checks, checkDocuments('config', verified.documents, live?.documents, Math.min(...claims.map(({ atMs }) => atMs))));
     return end({ servers, newestMs: verified.newestMs });
   } finally {
     await opened.value.close();
@@ -78,6 +85,8 @@ function checkComplete(keys: readonly ConfigKey[], manifest: Manifest | undefine
   const missing = REQUIRED_KEYS.filter((key) => !there.has(key));
   const lost = (manifest?.config?.keys ?? []).filter(({ key }) => !there.has(key)).map(({ key }) => key);
   if (manifest !== undefined && !manifest.complete) return [failed('config.keys.required', `The backup itself says that it is not complete: ${manifest.missing.join(', ')}.`)];
+  const more = manifest?.config === undefined ? [] : [...there].filter((key) => manifest.config?.keys.every((noted) => noted.key !== key));
+  if (more.length > 0) return [failed('config.keys.required', `The manifest does not name ${someOf(more)}.`)];
   if (missing.length > 0) return [failed('config.keys.required', `Missing: ${missing.join(', ')}.`)];
   return [lost.length > 0 ? failed('config.keys.required', `The manifest names ${someOf(lost)}, which are not there.`) : passed('config.keys.required', `${REQUIRED_KEYS.join(' and ')} are there.`)];
 }
@@ -112,29 +121,39 @@ async function attempt(connection: RedisConnection, command: string, ...args: re
   }
 }
 
-async function verifyKeys(connection: RedisConnection, keys: readonly string[], manifest: Manifest | undefined): Promise<{ readonly checks: readonly Check[]; readonly newestMs: number | undefined }> {
+interface VerifiedKeys {
+  readonly checks: readonly Check[];
+  readonly newestMs: number | undefined;
+  /** Those without which Cordum does not start. */
+  readonly documents: readonly Document[];
+}
+
+async function verifyKeys(connection: RedisConnection, keys: readonly ConfigKey[], manifest: Manifest | undefined): Promise<VerifiedKeys> {
   const invalid: string[] = [];
   const changed: string[] = [];
-  let newestMs = 0;
-  let documents = 0;
-  for (const key of keys) {
-    if ((await connection.call('TYPE', key)) !== 'string') continue;
-    const bytes = await connection.callBuffer('GET', key);
-    const text = Buffer.isBuffer(bytes) ? bytes.toString('utf8') : '';
+  const texts: { key: string; text: string }[] = [];
+  for (const { key, type: said, dump } of keys) {
+    const type = String(await connection.call('TYPE', key));
     const noted = manifest?.config?.keys.find((one) => one.key === key);
-    if (noted?.type === 'string' && noted.sha256 !== createHash('sha256').update(text).digest('hex')) changed.push(key);
-    if (!key.startsWith('cfg:')) continue;
-    documents += 1;
+    if ((said !== undefined && said !== type) || (noted !== undefined && noted.type !== type)) changed.push(`${key} (it is a ${type})`);
+    const bytes = type === 'string' ? await connection.callBuffer('GET', key) : dump;
+    const value = type === 'string' && Buffer.isBuffer(bytes) ? bytes.toString('utf8') : dump;
+    if (noted !== undefined && value !== undefined && noted.sha256 !== createHash('sha256').update(value).digest('hex')) changed.push(key);
+    if (typeof value === 'string' && key.startsWith('cfg:')) texts.push({ key, text: value });
+    else if (REQUIRED_KEYS.some((one) => one === key)) invalid.push(`${key}: it is a ${type}`);
+  }
+  for (const { key, text } of texts) {
     const faults = faultsOf(key, text);
     if (faults.length > 0) invalid.push(`${key}: ${faults.join(', ')}`);
-    newestMs = Math.max(newestMs, updatedMs(text));
   }
+  const newestMs = Math.max(0, ...texts.map(({ text }) => updatedMs(text)));
   return {
     checks: [
-      invalid.length > 0 ? failed('config.documents.valid', `${someOf(invalid)}.`) : passed('config.documents.valid', `${documents} document(s) are what their keys say.`),
-      manifest?.config === undefined ? skipped('config.values.manifest', 'There is no manifest to compare with.') : changed.length > 0 ? failed('config.values.manifest', `Not as backed up: ${someOf(changed)}.`) : passed('config.values.manifest', `${keys.length} value(s) as when they were backed up.`),
+      invalid.length > 0 ? failed('config.documents.valid', `${someOf(invalid)}.`) : passed('config.documents.valid', `${texts.length} document(s) are what their keys say.`),
+      changed.length > 0 ? failed('config.values.manifest', `Not as backed up: ${someOf(changed)}.`) : manifest?.config === undefined ? skipped('config.values.manifest', 'There is no manifest to compare with.') : passed('config.values.manifest', `${keys.length} value(s) as when they were backed up.`),
     ],
     newestMs: newestMs === 0 ? undefined : newestMs,
+    documents: texts.filter(({ key }) => REQUIRED_KEYS.some((one) => one === key)).map(({ key, text }) => readDocument(key, text)),
   };
 }
 

@@ -4,11 +4,13 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { CONFIG_FILE_MAX_BYTES, configFileShape } from '#backups/config-file.ts';
+import { CONFIG_FILE_MAX_BYTES, configFileShape, isConfigKey } from '#backups/config-file.ts';
 import type { Fetched } from '../fetch.ts';
 
 export interface ConfigKey {
   readonly key: string;
+  /** By the backup; absent where it does not say. */
+  readonly type?: string;
   /** A text that is set; absent where only the dump is there. */
   readonly value?: string;
   readonly dump?: Buffer;
@@ -46,7 +48,9 @@ function readOurs(text: string): ConfigRead {
   }
   const read = configFileShape.safeParse(raw);
   if (!read.success) return { ok: false, because: `${read.error.issues[0]?.path.join('.') || 'its top'} cannot be read: ${read.error.issues[0]?.message ?? ''}` };
-  const keys = read.data.keys.map(({ key, value, dump }) => ({ key, ...(value === null ? {} : { value }), dump: Buffer.from(dump, 'base64') }));
+  const strange = read.data.keys.find(({ key, type, value }) => !isConfigKey(key) || (type === 'string') !== (value !== null));
+  if (strange !== undefined) return { ok: false, because: isConfigKey(strange.key) ? `${strange.key} has a text and is none, or has none` : `${strange.key.slice(0, 80)} is no key of Cordum's configuration` };
+  const keys = read.data.keys.map(({ key, type, value, dump }) => ({ key, type, ...(value === null ? {} : { value }), dump: Buffer.from(dump, 'base64') }));
   return { ok: true, keys, takenMs: Date.parse(read.data.takenAt) };
 }
 

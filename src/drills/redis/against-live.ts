@@ -10,8 +10,8 @@ const CHANCE = 1e-6;
 const CHANCE_OF_FEWER = 0.02;
 
 /** Nodes of a cluster keep their ids; a single server has another one after each start. */
-export function checkSource(manifest: Manifest | undefined, live: RedisLive | undefined): Check {
-  const name = 'redis.source.live';
+export function checkSource(store: 'redis' | 'config', manifest: Manifest | undefined, live: RedisLive | undefined): Check {
+  const name = `${store}.source.live`;
   if (manifest === undefined || live === undefined) return skipped(name, manifest === undefined ? 'There is no manifest that says of which Redis it is.' : 'No live Redis was given to compare with.');
   const { mode, identity, address } = manifest.source;
   if (mode !== live.mode) return failed(name, `It is a backup of ${mode === 'cluster' ? 'a cluster' : 'a single server'} (${address}), and ${live.mode === 'cluster' ? 'a cluster' : 'a single server'} is live.`);

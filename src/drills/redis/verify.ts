@@ -53,7 +53,7 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
     checks: [
       ...(alone ? checkSlots(sampled) : []),
       await checkDatabases(connections, files),
-      checkSource(manifest, live),
+      checkSource('redis', manifest, live),
       checkPrimaries(sampled, files.length, live),
       againstManifest(prefixes, manifest, { alone, over: expired + (await expiredSince(connections)) }),
       againstLive(prefixes, { live, alone, tolerance: ctx.limits.tolerance }),
