@@ -1,5 +1,5 @@
 /** What approving and rejecting have in common: plan one decision, make it, and see by the job whether it stands. */
-import { type ApplyContext, type AppliedItem, type Item, type ItemEnd, type Plan, type PlanContext, type ProbeAnswer, type ProbeContext, type Result, type StepContext, succeed, type VerifyAnswer } from '#step-kit/index.ts';
+import { type ApplyContext, type AppliedItem, defineWrite, type Item, type ItemEnd, type Plan, type PlanContext, type ProbeAnswer, type ProbeContext, type Result, type StepContext, succeed, type VerifyAnswer, type WriteStep, z } from '#step-kit/index.ts';
 import type { ApprovalState } from './approval-records.ts';
 import { patiently } from './patience.ts';
 import { Cordum } from './system.ts';
@@ -10,7 +10,35 @@ const STATUS: Readonly<Record<Decision, string>> = { approve: 'approved', reject
 /** States in which an approved job has gone on. */
 const WAITS: ReadonlySet<string> = new Set(['PENDING', 'APPROVAL_REQUIRED']);
 
-export async function planDecision(decision: Decision, jobId: string, ctx: PlanContext): Promise<Result<Plan>> {
+/** The two steps differ in the decision and in their words. */
+export function decisionStep(decision: Decision, { summary, title }: { readonly summary: string; readonly title: string }): WriteStep {
+  return defineWrite({
+    name: `cordum.approval.${decision}`,
+    summary,
+    tier: 'R2',
+    // Our call gives up after 15 s; the gateway waits 2 s for the lock of the job and then for Redis and NATS, seconds each.
+    landsWithinMs: 60_000,
+    timeoutMs: 60_000,
+    input: z.object({
+      jobId: z.string().min(1),
+      /** Stored by Cordum with the decision. */
+      reason: z.string().min(1).max(500),
+    }),
+    output: z.object({
+      decidedAt: z.string(),
+      /** Somebody had already decided the same when the call arrived. */
+      already: z.boolean(),
+      decidedBy: z.string(),
+    }),
+    examples: [{ title, with: { jobId: 'ee96cc7a-fda1-4e67-8cc5-7251e746d9da', reason: 'checked with the owner' } }],
+    plan: (input, ctx) => planDecision(decision, input.jobId, ctx),
+    apply: (item, input, ctx) => applyDecision(decision, item, decisionReason(input.reason, ctx.runId), ctx),
+    probe: (item, _input, ctx) => probeDecision(decision, item, ctx),
+    verify: (applied, _input, ctx) => verifyDecision(decision, applied, ctx),
+  });
+}
+
+async function planDecision(decision: Decision, jobId: string, ctx: PlanContext): Promise<Result<Plan>> {
   if (ctx.only !== undefined && ctx.only !== jobId) return succeed({ summary: 'It is not the job to decide on.', items: [] });
   const approval = await patiently(ctx, () => ctx.use(Cordum).approval(jobId, { signal: ctx.signal }));
   if (!approval.ok) return approval;
@@ -43,7 +71,7 @@ function itemOf(decision: Decision, approval: ApprovalState): Item {
   };
 }
 
-export async function applyDecision(decision: Decision, item: Item, why: { readonly reason: string; readonly note: string }, ctx: ApplyContext): Promise<Result<{ decidedAt: string; already: boolean; decidedBy: string }>> {
+async function applyDecision(decision: Decision, item: Item, why: { readonly reason: string; readonly note: string }, ctx: ApplyContext): Promise<Result<{ decidedAt: string; already: boolean; decidedBy: string }>> {
   const decided = await ctx.use(Cordum).decideApproval(item.key, decision, why, { principal: ctx.approvedBy, signal: ctx.signal });
   if (!decided.ok) return decided;
   const { already, by, at } = decided.value;
@@ -51,7 +79,7 @@ export async function applyDecision(decision: Decision, item: Item, why: { reado
 }
 
 /** A 502 comes after the approval was stored (reference/cordum.md §1.6): the job tells. */
-export async function probeDecision(decision: Decision, item: Item, ctx: ProbeContext): Promise<ProbeAnswer> {
+async function probeDecision(decision: Decision, item: Item, ctx: ProbeContext): Promise<ProbeAnswer> {
   const approval = await patiently(ctx, () => ctx.use(Cordum).approval(item.key, { signal: ctx.signal }));
   if (!approval.ok) return { landed: 'unknown', evidence: `Whether ${item.key} was decided cannot be seen. ${approval.failure.message}`, failure: approval.failure };
   const seen = approval.value;
@@ -71,7 +99,7 @@ function revisionOf(item: Item): string {
   return typeof current === 'object' && current !== null && 'revision' in current ? String(current.revision) : '';
 }
 
-export async function verifyDecision(decision: Decision, applied: readonly AppliedItem[], ctx: StepContext): Promise<Result<VerifyAnswer>> {
+async function verifyDecision(decision: Decision, applied: readonly AppliedItem[], ctx: StepContext): Promise<Result<VerifyAnswer>> {
   const ends: Record<string, ItemEnd> = {};
   const sentences: string[] = [];
   for (const { item } of applied) {
@@ -99,7 +127,7 @@ function endOf(decision: Decision, seen: ApprovalState): { readonly end: ItemEnd
 }
 
 /** What an author gives for a decision. */
-export function decisionReason(given: string, runId: string): { readonly reason: string; readonly note: string } {
+function decisionReason(given: string, runId: string): { readonly reason: string; readonly note: string } {
   return { reason: given, note: `run ${runId}` };
 }
 
