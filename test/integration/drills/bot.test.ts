@@ -43,6 +43,20 @@ describe('a configured drill', () => {
     expect((await rig.app.operations.approvals({ status: 'pending' })).items).toEqual([]);
   });
 
+  it('that was approved ahead runs without asking, once, and its evidence says so', async () => {
+    const { rig } = await world();
+    const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
+    const given = await rig.app.operations.approveDrill({ id: 'cara', kind: 'human', roles: [], via: 'console' }, 'redis-quarterly', { from: at(-1_000), to: at(3_600_000), reason: 'the quarter' });
+    expect(given).toMatchObject({ ok: true, value: { status: 'open' } });
+    const run = await rig.run('restore-drill', { drill: 'redis-quarterly' });
+    expect(await endOf(rig, run.id)).toMatchObject({ status: 'succeeded' });
+    const [drill] = await rig.app.operations.drills();
+    const bundle = JSON.parse(readFileSync(String(drill?.stores[0]?.bundle), 'utf8')) as Record<string, unknown>;
+    expect(bundle).toMatchObject({ approvals: [{ by: 'cara', reason: 'the quarter', ahead: true, window: { to: expect.any(String) as string } }] });
+    const again = await rig.run('restore-drill', { drill: 'redis-quarterly' });
+    expect(await rig.approvalOf(again.id, 'run')).toMatchObject({ status: 'pending', because: expect.stringContaining(`used, by run ${run.id}`) as string });
+  });
+
   it('fails its run when the backup is cut off, and a failed drill keeps no change of the target back', async () => {
     const { rig, rdb } = await world();
     truncateSync(rdb, 200);
