@@ -13,6 +13,14 @@ const ENDS_WITHIN_MS = 5_000;
 /** Of keys that differ, so many are told. */
 const TOLD = 5;
 
+/** Stops at the first that the server refuses, and names it. */
+const RESTORE = `
+for i = 1, #ARGV, 3 do
+  local said = redis.pcall('RESTORE', ARGV[i], ARGV[i + 1], ARGV[i + 2], 'REPLACE', 'ABSTTL')
+  if said.err then return { ARGV[i], said.err } end
+end
+return nil`;
+
 export interface Differences {
   /** Keys that were compared. */
   readonly compared: number;
@@ -110,7 +118,7 @@ export async function copyKeys(live: PrimaryServer, set: LoadedSet, signal: Abor
         const values = await valuesOf(connection, group);
         // What has ended since is not brought back.
         const held = heldOf(group, values);
-        await Promise.all(held.map((one) => restore(live.connection, one)));
+        await restore(live.connection, held);
         copied += held.length;
       }
     }
@@ -118,11 +126,21 @@ export async function copyKeys(live: PrimaryServer, set: LoadedSet, signal: Abor
   return copied;
 }
 
-async function restore(live: RedisConnection, { key, value: { dump, end } }: Held): Promise<void> {
+/** Many in one call, or a large one alone, which a script would hold a second time. A time that is over removes the key. */
+async function restore(live: RedisConnection, held: readonly Held[]): Promise<void> {
+  const [first] = held;
+  if (first === undefined) return;
+  const parts = held.flatMap(({ key, value: { dump, end } }) => [key, String(Math.max(0, end)), dump]);
+  const refused = held.length === 1 ? await restoreAlone(live, parts) : ((await live.callBuffer('EVAL', RESTORE, 0, ...parts)) as readonly [Buffer, Buffer] | null);
+  if (refused !== null) throw new Error(`the key ${nameOf(refused[0])} is refused: ${refused[1].toString('utf8')}`);
+}
+
+async function restoreAlone(live: RedisConnection, parts: readonly (Buffer | string)[]): Promise<readonly [Buffer, Buffer] | null> {
   try {
-    await live.call('RESTORE', key, Math.max(0, end), dump, 'REPLACE', 'ABSTTL');
+    await live.call('RESTORE', ...parts, 'REPLACE', 'ABSTTL');
+    return null;
   } catch (error) {
-    throw new Error(`the key ${nameOf(key)} is refused: ${error instanceof Error ? error.message : 'for no reason given'}`, { cause: error });
+    return [Buffer.from(parts[0] ?? ''), Buffer.from(error instanceof Error ? error.message : 'for no reason given')];
   }
 }
 

@@ -137,9 +137,6 @@ describe('a restore of Redis', () => {
     await applied(into, shards, (await planned(into, shards)).items);
     expect(await other.cli('DBSIZE')).toBe('70');
     expect(await other.cli('HGET', 'h:large', 'field7')).toBe('value7');
-    const [, item] = (await planned(into, set)).items;
-    if (item === undefined) throw new Error('a plan has items');
-    expect(await redisApply.probe(item, redisApply.input.parse({ set }), contextOn(into))).toMatchObject({ landed: 'applied' });
   }, 60_000);
 
   it('that was killed while it copied is seen to be undone, and is done again to the last key', async () => {
@@ -157,7 +154,7 @@ describe('a restore of Redis', () => {
     expect(await redis.cli('DBSIZE')).toBe('500');
     await applied(client, set, [safety]);
     const child = startProcess({ what: 'restore', command: process.execPath, args: [join(import.meta.dirname, '../../kit/drills/restore-process.ts'), redis.url, folder, set], cwd: folder });
-    await waitFor(async () => (Number(await redis.cli('DBSIZE')) > 1_000 ? true : undefined), { until: 'some keys are copied', withinMs: 20_000, everyMs: 1 });
+    await waitFor(async () => (Number(await redis.cli('DBSIZE')) > 1_000 ? true : undefined), { until: 'some keys are copied', withinMs: 20_000, everyMs: 10 });
     await child.stop('SIGKILL');
     const copied = Number(await redis.cli('DBSIZE'));
     expect(copied).toBeLessThan(30_000);
