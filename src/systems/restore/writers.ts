@@ -13,6 +13,9 @@ export const LANDS_WITHIN_MS = 90_000;
 /** How long `stop` waits for the last pod; pods get 30 s to end, and some of Cordum's are given more. */
 const GONE_WITHIN_MS = 180_000;
 const LOOK_AGAIN_MS = 500;
+/** Most pods end within this; those that take longer are looked at less often. */
+const OFTEN_MS = 10_000;
+const LOOK_LATER_MS = 5_000;
 /** A server lists a connection a little longer than it lasts. */
 const QUIET_TRIES = 8;
 
@@ -101,10 +104,11 @@ export async function applyService(item: Item, ctx: ApplyContext, whole: () => P
 
 /** Goes on without it when the last pod takes longer: `verify` looks further, and no item behind it writes while one is left. */
 async function untilGone(control: ServiceControl, service: string, ctx: StepContext): Promise<void> {
-  for (let waitedMs = 0; waitedMs < GONE_WITHIN_MS && !ctx.signal.aborted; waitedMs += LOOK_AGAIN_MS) {
+  for (let waitedMs = 0, pauseMs = LOOK_AGAIN_MS; waitedMs < GONE_WITHIN_MS && !ctx.signal.aborted; waitedMs += pauseMs) {
     const seen = await control.look(service, ctx);
     if (seen.ok && seen.value.pods === 0) return;
-    await ctx.sleep(LOOK_AGAIN_MS);
+    pauseMs = waitedMs < OFTEN_MS ? LOOK_AGAIN_MS : LOOK_LATER_MS;
+    await ctx.sleep(pauseMs);
   }
 }
 
