@@ -3,7 +3,7 @@ import type { StreamArchive } from '#backups/archive/archive.ts';
 import type { Manifest } from '#backups/manifest.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
 import { stateOf, type Looked } from './archive-checks.ts';
-import type { LiveStream, NatsLive } from './drill-nats.ts';
+import type { LiveStream, NatsLive } from './facts.ts';
 
 const CORDUM_PREFIX = 'CORDUM_';
 /** The clock of NATS and that of whoever takes backups. */

@@ -4,7 +4,7 @@ import type { NatsFacts } from '#backups/manifest.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { failed, passed, someOf, warning, type Check } from '../check.ts';
 import type { StreamBackup, WireState } from './backup-files.ts';
-import type { NatsLive } from './drill-nats.ts';
+import type { NatsLive } from './facts.ts';
 
 export type NotedStream = NatsFacts['streams'][number];
 

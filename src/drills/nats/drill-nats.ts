@@ -4,11 +4,10 @@
  */
 import type { StreamArchive } from '#backups/archive/archive.ts';
 import { readArchivesInWorker } from '#backups/archive/read-worker.ts';
-import type { BackupSet } from '#backups/inventory.ts';
 import type { Manifest } from '#backups/manifest.ts';
 import { checkAge, type Claim } from '../age.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
-import type { DrillContext, LiveFacts } from '../context.ts';
+import type { DrillContext } from '../context.ts';
 import { copyFiles, type Fetched } from '../fetch.ts';
 import { checkFiles, checkManifest } from '../files.ts';
 import { checkLive, checkSource } from './against-live.ts';
@@ -16,34 +15,12 @@ import { checkArchive, stateOf, type Looked, type NotedStream } from './archive-
 import type { StoreDrill } from '../drilled.ts';
 import { readStreamBackups, type StreamBackup, type WireState } from './backup-files.ts';
 import type { NatsSandboxClient, RestoredStream } from './client.ts';
+import type { NatsDrill } from './facts.ts';
 import { lookInto } from './look.ts';
 import { addressOf, restoreAll, type Tried } from './restore.ts';
 
 /** What Cordum keeps in JetStream; a backup without one of them is not of Cordum. */
 export const REQUIRED_STREAMS = ['CORDUM_SYS', 'CORDUM_JOBS'] as const;
-
-export interface LiveStream {
-  readonly name: string;
-  readonly messages: number;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  /** ms since the epoch; 0 where the server does not say. */
-  readonly createdMs: number;
-  readonly consumers: readonly { readonly name: string; readonly memory: boolean; readonly durable: boolean; readonly createdMs: number }[];
-}
-
-export interface NatsLive extends LiveFacts {
-  /** Its name; empty for a server that is none. */
-  readonly cluster: string;
-  readonly streams: readonly LiveStream[];
-}
-
-export interface NatsDrill {
-  readonly directory: string;
-  readonly set: BackupSet;
-  readonly live: NatsLive | undefined;
-  connectNats(at: { readonly url: string; readonly token: string }): Promise<NatsSandboxClient>;
-}
 
 export async function drillNats(drill: NatsDrill, ctx: DrillContext): Promise<StoreDrill> {
   const { set, live } = drill;

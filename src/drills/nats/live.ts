@@ -4,7 +4,7 @@
  */
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import { readAddress, withResolved, writeAddress, type LiveAddress, type Resolve } from '../live-address.ts';
-import type { NatsLive } from './drill-nats.ts';
+import type { NatsLive } from './facts.ts';
 
 /** A cluster of more servers than this is asked in part. */
 const SERVERS_MAX = 100;

@@ -11,7 +11,7 @@ import type { SandboxNats } from '../sandbox/sandbox.ts';
 import { configOf, stateOf } from './archive-checks.ts';
 import type { StreamBackup } from './backup-files.ts';
 import type { NatsSandboxClient, RestoredStream } from './client.ts';
-import type { NatsDrill } from './drill-nats.ts';
+import type { NatsDrill } from './facts.ts';
 import type { Look } from './look.ts';
 
 /** The first server that reads `NATSARC1`. */
