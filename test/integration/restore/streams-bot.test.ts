@@ -50,8 +50,13 @@ it('nats-restore stops a Cordum that writes, restores, starts it, halts where so
 
   // A service that goes on writing between plan and approval voids nothing; here it also stays when its pods are gone.
   const stays = await publish(nats, 3, { keep: true });
+  // Started with the name of the backup, a dry run shows the whole plan and changes nothing.
+  const dry = await rig.diagnose('nats-restore', { from: backup });
+  const shown = dry.offers.find(({ id }) => id === 'restore_named')?.plan?.changes.map(({ item }) => item);
+  expect(kube.scaled()).toEqual([]);
   const halted = await restoreOn(rig, 'nats-restore', { backup }, async () => void (await publish(nats, 2)));
   expect(halted.approval.plan.changes.map(({ item }) => item)).toEqual(['stop/api-gateway', 'stop/scheduler', 'stop/workflow-engine', 'safety-backup', 'CORDUM_SYS', 'CORDUM_JOBS', 'start/workflow-engine', 'start/scheduler', 'start/api-gateway']);
+  expect(shown).toEqual(halted.approval.plan.changes.map(({ item }) => item));
   expect(halted.approval.plan.notes).toContainEqual('CORDUM_JOBS holds 8 messages up to 8 now, 0 consumers; in the backup 5 up to 5, 0 consumers.');
   expect(offerOf(halted.run)).toMatchObject({ progress: { applied: 3, failed: 1 }, verified: { outcome: 'failed', say: expect.stringMatching(/Still stopped: api-gateway \(it had 3\), scheduler \(it had 2\), workflow-engine \(it had 1\). To go on/) } });
   expect(halted.run.effects.find(({ status }) => status === 'failed')).toMatchObject({ item: 'safety-backup' });
