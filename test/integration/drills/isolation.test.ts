@@ -64,7 +64,7 @@ describe('a drill beside a live system', () => {
 
     expect(outcome.checks.filter(({ status }) => status === 'failed')).toEqual([]);
     expect(outcome.status).toBe('passed');
-    expect(outcome.checks).toContainEqual({ name: 'nats.streams.live', status: 'passed', detail: 'Every live stream of Cordum is in the backup; 2 stream(s) live.' });
+    expect(outcome.checks).toContainEqual({ name: 'nats.streams.live', status: 'passed', detail: 'Every live stream of Cordum is in the backup, with all messages that live and are older than it; 2 stream(s) live.' });
     expect(phases[0]).toBe('live');
     expect(atSandbox?.bytes).toBeGreaterThan(100);
     expect(atEnd.bytes).toBe(atSandbox?.bytes);
