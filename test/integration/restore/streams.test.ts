@@ -25,7 +25,7 @@ function clientFor(nats: NatsServer, backups: string, more: Partial<TargetConfig
 
 /** Nobody stays connected: that would be a writer. */
 async function on<T>(nats: NatsServer, use: (nc: Awaited<ReturnType<NatsServer['client']>>) => Promise<T>): Promise<T> {
-  const nc = await nats.client();
+  const nc = await nats.client({ name: 'a test' });
   try {
     return await use(nc);
   } finally {
