@@ -17,7 +17,9 @@ it('services stop, Redis is backed up and restored, and services start with as m
   await redis.cli('DEL', 'cfg:system:policy');
   await redis.cli('SET', 'job:new', 'after the backup');
   const [set = ''] = (await readdir(backups)).flatMap((name) => /^redis-(.*)\.manifest\.json$/.exec(name)?.[1] ?? []);
-  expect(said(await rig.diagnose('redis-restore'))).toContainEqual(expect.stringContaining('critical: Missing from Redis: cfg:system:policy.'));
+  const dry = await rig.diagnose('redis-restore', { from: set });
+  expect(said(dry)).toContainEqual(expect.stringContaining('critical: Missing from Redis: cfg:system:policy.'));
+  expect(dry.offers.find((offer) => offer.id === 'restore_named')?.plan).toMatchObject({ changes: { length: 8 }, notes: expect.arrayContaining([expect.stringContaining('cfg:system 1 → 2, job 1 → 0')]) });
 
   const { approval, run } = await restoreOn(rig, 'redis-restore', { backup: set });
   expect(approval.plan.changes.map(({ item }) => item)).toEqual(['stop/api-gateway', 'stop/scheduler', 'stop/workflow-engine', 'safety-backup', `restore/${redis.address}`, 'start/workflow-engine', 'start/scheduler', 'start/api-gateway']);
