@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { drillOf, failuresOf, placeOf, type Damage } from '../../kit/backups/place.ts';
+import { drillOf, failuresOf, misses, placeOf } from '../../kit/backups/place.ts';
 import { CLUSTER, SINGLE } from '../../kit/backups/redis-damage.ts';
 import { fillRedis, testFolder } from '../../kit/drills/backups.ts';
 import { runCommand } from '../../kit/drills/command.ts';
@@ -17,28 +17,12 @@ async function take(redis: RedisServer): Promise<string> {
   return directory;
 }
 
-/** Every damage with the manifest, and, where it can be seen in the files alone, without it; those that passed, or failed for another reason. */
-async function misses(store: 'redis', good: string, corpus: readonly Damage[]): Promise<string[]> {
-  const missed: string[] = [];
-  for (const damage of corpus) {
-    for (const [manifest, expected] of [[true, damage.noted], [false, damage.alone]] as const) {
-      if (expected === undefined) continue;
-      const place = await placeOf(store, good, { manifest });
-      await damage.apply(place);
-      const outcome = await drillOf(place);
-      const failures = failuresOf(outcome);
-      if (outcome.status !== 'failed' || !expected.test(failures.replaceAll('\n', ' '))) missed.push(`${damage.name} (${manifest ? 'with' : 'without'} manifest): ${outcome.status}: ${failures}`);
-      if (outcome.teardown !== null && (!outcome.teardown.directoryGone || outcome.teardown.left.length > 0)) missed.push(`${damage.name}: left something behind`);
-    }
-  }
-  return missed;
-}
-
 describe('damaged backups of Redis', () => {
   it('are found, each by the check that names what is wrong', async () => {
     const redis = await startRedis({ args: ['--rdbcompression', 'no'] });
     await fillRedis(redis, 200);
     await redis.cli('SET', 'job:state:dup', 'SUCC');
+    for (const i of [1, 2, 3]) await redis.cli('EVAL', `redis.call('SELECT', 1) redis.call('SET', 'elsewhere:${i}', 'v')`, '0');
     await redis.cli('SET', 'ctx:1', 'kept for a while', 'EX', '90000');
     const good = await take(redis);
     for (const manifest of [true, false]) {

@@ -1,4 +1,5 @@
 /** What can be wrong with a backup of JetStream in the layout of natscli, and with one of the configuration. */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { Damage, Place } from './place.ts';
@@ -52,10 +53,10 @@ function changeRecord(records: Buffer[], at: number, how: (record: Buffer) => vo
   });
 }
 
-const raw = (place: Place): void => {
+const raw = (place: Place, share = 0.5): void => {
   const archive = place.read(ARCHIVE);
   rmSync(place.path(`nats-TS/${STREAM}.snapshot`), { recursive: true });
-  place.write(`nats-TS/${STREAM}.tar.s2`, archive.subarray(0, archive.length >> 1));
+  place.write(`nats-TS/${STREAM}.tar.s2`, archive.subarray(0, Math.floor(archive.length * share)));
 };
 
 export const NATS: readonly Damage[] = [
@@ -89,7 +90,7 @@ export const NATS: readonly Damage[] = [
   tarDamage('a symbolic link in it', (parts) => [...parts, { name: 'msgs/9.blk', type: '2', bytes: Buffer.alloc(0) }], /no plain file/),
   tarDamage('a path out of the stream', (parts) => [...parts, { name: '../../escape', bytes: Buffer.from('x') }], /outside of the stream/),
   tarDamage('an entry of 8 GB', (parts) => [...parts, { name: 'msgs/9.blk', bytes: Buffer.from('x'), claim: '77777777777\0' }], /larger than any/),
-  tarDamage('a message dropped', inBlock((records) => records.filter((_, i) => i !== 20)), /nats\.archive.*messages, there were/),
+  tarDamage('a message dropped', inBlock((records) => records.filter((_, i) => i !== 20)), /nats\.archive.*by its index/),
   tarDamage('the first message dropped', inBlock((records) => records.slice(1)), /nats\.archive/),
   tarDamage('the last message dropped', inBlock((records) => records.slice(0, -1)), /nats\.archive/),
   tarDamage('two messages swapped', inBlock((records) => [...records.slice(0, 20), records[21] ?? Buffer.alloc(0), records[20] ?? Buffer.alloc(0), ...records.slice(22)]), /out of order/),
@@ -99,6 +100,13 @@ export const NATS: readonly Damage[] = [
   tarDamage('a byte of a checksum changed', inBlock((records) => changeRecord(records, 20, (record) => void (record[record.length - 1] = (record.at(-1) ?? 0) ^ 1))), /nats\.checksums/),
   tarDamage('the time of a message changed', inBlock((records) => changeRecord(records, 20, (record) => void (record[12] = (record[12] ?? 0) ^ 1))), /nats\.checksums/),
   tarDamage('a message marked as erased', inBlock((records) => changeRecord(records, 20, (record) => void (record[11] = 0x80))), /nats\.archive/),
+  tarDamage('a description that was not sealed', (parts) => parts.map((part) => (part.name === 'meta.sum' ? { ...part, bytes: Buffer.from('0123456789abcdef') } : part)), /not the one that was sealed/),
+  tarDamage('a consumer under another name', (parts) => parts.map((part) => ({ ...part, name: part.name.replace('obs/worker/', 'obs/walker/') })), /nats\.archive.*is that of worker/),
+  tarDamage('a consumer that was described anew', (parts) => parts.map((part) => (part.name === 'obs/worker/meta.inf' ? { ...part, bytes: Buffer.from(part.bytes.toString().replace('"max_ack_pending":1000', '"max_ack_pending":1')) } : part)), /another description than was sealed/),
+  tarDamage('a consumer without its state', without(({ name }) => name === 'obs/worker/o.dat'), /nats\.archive.*without its state/),
+  tarDamage('a consumer with a state that cannot be', (parts) => parts.map((part) => (part.name === 'obs/worker/o.dat' ? { ...part, bytes: Buffer.from('1602090900000000', 'hex') } : part)), /nats\.archive.*a state that cannot be/),
+  tarDamage('the index of a block of another', (parts) => parts.map((part) => (part.name === 'msgs/1.idx' ? { ...part, bytes: Buffer.from(part.bytes.map((byte, i) => (i === 2 ? byte + 1 : byte))) } : part)), /nats\.archive.*by its index/),
+  tarDamage('an entry that is none of a stream', (parts) => [...parts, { name: 'notes.txt', bytes: Buffer.from('x') }], /none of a stream/),
   tarDamage('a message cut', inBlock((records) => records.map((record, i) => (i === records.length - 1 ? record.subarray(0, -4) : record))), /within a message/),
   described('a backup.json with more messages', (json) => ({ ...json, state: { ...json.state, messages: (json.state['messages'] ?? 0) + 1 } }), /nats\.(?:archive|state)/),
   described('a backup.json with fewer messages', (json) => ({ ...json, state: { ...json.state, messages: (json.state['messages'] ?? 0) - 1 } }), /nats\.state/),
@@ -115,10 +123,18 @@ export const NATS: readonly Damage[] = [
   { name: 'a stream missing', alone: /nats\.streams\.complete/, noted: DIGEST, apply: (place) => rmSync(place.path(`nats-TS/${STREAM}.snapshot`), { recursive: true }) },
   { name: 'a stream renamed', alone: /nats\.streams\.complete/, noted: DIGEST, apply: (place) => renameSync(place.path(`nats-TS/${STREAM}.snapshot`), place.path('nats-TS/CORDUM_OTHER.snapshot')) },
   { name: 'the archive of one stream under two names', alone: /not of CORDUM_JOBS/, noted: DIGEST, apply: (place) => place.write(ARCHIVE, place.read('nats-TS/CORDUM_SYS.snapshot/stream.tar.s2')) },
-  { name: 'raw, and cut', alone: /nats\.archive/, noted: DIGEST, apply: raw },
+  described('a backup.json with other bytes', (json) => ({ ...json, state: { ...json.state, bytes: 7 } }), /take up/),
+  described('a backup.json that acknowledges nothing', (json) => ({ ...json, config: { ...json.config, no_ack: true } }), /differ in no_ack/),
+  { name: 'a second archive of a stream', alone: /two archives/, noted: DIGEST, apply: (place) => place.write(`nats-TS/${STREAM}.tar.s2`, 'garbage') },
+  { name: 'of five hours ago under a new name', alone: /nats\.backup\.age.*by its header/, noted: DIGEST, apply: (place) => place.tar(STREAM, (parts) => parts.map((part) => (part.type === 'x' ? { ...part, bytes: Buffer.from(part.bytes.toString('latin1').replace(/mtime=(\d{10})/, (_, seconds: string) => `mtime=${Number(seconds) - 18_000}`)) } : part))) },
+  { name: 'raw, without a message', alone: /nats\.archive.*by its index/, apply: async (place) => (await place.tar(STREAM, inBlock((records) => records.filter((_, i) => i !== 20))), raw(place, 1)) },
+  { name: 'a pipe in place of its manifest', noted: /nats\.manifest\.readable.*no plain file/, apply: (place) => (rmSync(place.path('nats-TS.manifest.json')), void execFileSync('mkfifo', [place.path('nats-TS.manifest.json')])) },
+  { name: 'raw, and cut', alone: /nats\.archive/, noted: DIGEST, apply: (place) => raw(place) },
   { name: 'no stream at all', alone: /nats\.backup\.found/, noted: /nats\.backup\.found/, apply: (place) => (rmSync(place.path('nats-TS'), { recursive: true }), void mkdirSync(place.path('nats-TS'))) },
-  { name: 'a manifest with other messages', noted: /nats\.state/, apply: (place) => place.manifest((manifest) => ({ ...manifest, nats: { streams: manifest.nats?.streams.map((one) => ({ ...one, state: { ...one.state, messages: one.state.messages + 1 } })) } })) },
-  { name: 'a manifest with another content', noted: /nats\.content/, apply: (place) => place.manifest((manifest) => ({ ...manifest, nats: { streams: manifest.nats?.streams.map((one) => ({ ...one, contentSha256: '0'.repeat(64) })) } })) },
-  { name: 'a manifest with another consumer', noted: /nats\.state.*nobody/, apply: (place) => place.manifest((manifest) => ({ ...manifest, nats: { streams: manifest.nats?.streams.map((one) => ({ ...one, consumers: [{ name: 'nobody' }] })) } })) },
+  { name: 'a manifest with other messages', noted: /nats\.manifest\.consistent/, apply: (place) => place.manifest((manifest) => ({ ...manifest, nats: { streams: manifest.nats?.streams.map((one) => ({ ...one, state: { ...one.state, messages: one.state.messages + 1 } })) } })) },
+  { name: 'a manifest with another content', noted: /nats\.content/, apply: (place) => place.manifest((manifest) => ({ ...manifest, nats: { streams: manifest.nats?.streams.map((one) => ({ ...one, contentSha256: '0'.repeat(64), sealsSha256: '0'.repeat(64) })) } })) },
+  { name: 'a manifest with another consumer', noted: /nats\.archive.*nobody/, apply: (place) => place.manifest((manifest) => ({ ...manifest, nats: { streams: manifest.nats?.streams.map((one) => ({ ...one, consumers: [{ name: 'nobody' }] })) } })) },
+  { name: 'a manifest that was finished before it was begun', noted: /nats\.manifest\.consistent/, apply: (place) => place.manifest((manifest) => ({ ...manifest, finishedAt: new Date(Date.parse(manifest.takenAt) - 1_000).toISOString() })) },
+  { name: 'a manifest with another newest message', noted: /nats\.archive.*newest message/, apply: (place) => place.manifest((manifest) => ({ ...manifest, nats: { streams: manifest.nats?.streams.map((one) => ({ ...one, newestMessageAt: null })) } })) },
   { name: 'a manifest with a stream more', noted: /nats\.streams\.complete/, apply: (place) => place.manifest((manifest) => ({ ...manifest, nats: { streams: [...(manifest.nats?.streams ?? []), { ...manifest.nats?.streams[0], name: 'CORDUM_LOST' }] } })) },
 ];

@@ -1,4 +1,5 @@
 /** What can be wrong with a backup of a single Redis, and with that of a cluster of three. */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { stampOf } from '#backups/names.ts';
@@ -85,6 +86,12 @@ export const SINGLE: readonly Damage[] = [
   damage('a required key renamed, the checksum right', sealed((body) => replaced(body, 'cfg:system:policy', 'cfg:system:pylico')), /redis\.keys\.required/),
   damage('a required record that is no JSON, the checksum right', sealed((body) => replaced(body, '{"scope":"system"', 'x"scope":"system"')), /redis\.records\.parse/),
   damage('a record without its scope, the checksum right', sealed((body) => replaced(body, '"scope":"system"', '"scopf":"system"')), /redis\.records\.parse/),
+  damage('another number of a database, the checksum right', sealed((body) => { const at = body.indexOf(Buffer.from([0xfe, 0, 0xfb])); const changed = Buffer.from(body); changed[at + 1] = 1; return changed; }), /redis\.keys\.required/),
+  damage('a record dropped from the second database, the checksum right', sealed((body) => { const from = body.indexOf(Buffer.from([0, 11, ...Buffer.from('elsewhere:1')])); return Buffer.concat([body.subarray(0, from), body.subarray(from + 15)]); }), /redis\.rdb\.count/),
+  damage('a record moved into the second database, the checksum right', sealed((body) => { const { from, to } = firstRecord(body); return Buffer.concat([body.subarray(0, from), body.subarray(to), body.subarray(from, to)]); }), /redis\.keys\.databases/),
+  damage('a time to live taken away, the checksum right', sealed((body) => { const at = body.indexOf(Buffer.from([0, 5, ...Buffer.from('ctx:1')])); return Buffer.concat([body.subarray(0, at - 9), body.subarray(at)]); }), /redis\.rdb\.count/),
+  damage('without the counts of its databases, the checksum right', sealed((body) => { const at = body.indexOf(Buffer.from([0xfe, 1, 0xfb])); return Buffer.concat([body.subarray(0, at + 2), body.subarray(at + 5)]); }), /redis\.rdb\.count.*does not say/),
+  damage('without its time, the checksum right', sealed((body) => { const at = body.indexOf('ctime') - 2; return Buffer.concat([body.subarray(0, at), body.subarray(at + 12)]); }), /redis\.rdb\.header.*was changed/),
   damage('the base of an append-only file', sealed(asAofBase), /redis\.rdb\.whole/),
   damage('of another system', () => writeRdb({ strings: [['session:1', 'x'], ['session:2', 'y']] }), /redis\.keys\.required/),
   damage('without any record', () => writeRdb({ strings: [] }), /redis\.keys\.required/),
@@ -95,6 +102,12 @@ export const SINGLE: readonly Damage[] = [
   { name: 'a link to nowhere', alone: /cannot be read/, noted: /cannot be read/, apply: (place) => (rmSync(place.path(RDB)), symlinkSync('/nowhere/dump.rdb', place.path(RDB))) },
   { name: 'a link to a device', alone: /no plain file/, noted: /no plain file/, apply: (place) => (rmSync(place.path(RDB)), symlinkSync('/dev/zero', place.path(RDB))) },
   { name: 'gone, its manifest left behind', noted: /redis\.backup\.found.*has no file/, apply: (place) => rmSync(place.path(RDB)) },
+  { name: 'a pipe in place of its manifest', noted: /redis\.manifest\.readable.*no plain file/, apply: (place) => (rmSync(place.path('redis-TS.manifest.json')), void execFileSync('mkfifo', [place.path('redis-TS.manifest.json')])) },
+  { name: 'a manifest of another time than its name', noted: /redis\.manifest\.consistent/, apply: (place) => place.manifest((manifest) => ({ ...manifest, takenAt: new Date(Date.parse(manifest.takenAt) - 120_000).toISOString() })) },
+  { name: 'a manifest with other keys that have a time to live', noted: /redis\.rdb\.count/, apply: (place) => place.manifest((manifest) => ({ ...manifest, redis: { ...manifest.redis, shards: manifest.redis?.shards.map((one) => ({ ...one, expires: one.expires + 1 })) } })) },
+  { name: 'a manifest of a Redis of another version', noted: /redis\.rdb\.count/, apply: (place) => place.manifest((manifest) => ({ ...manifest, source: { ...manifest.source, serverVersion: '6.2.14' } })) },
+  { name: 'a manifest without one of the required keys', noted: /redis\.keys\.required/, apply: (place) => place.manifest((manifest) => ({ ...manifest, redis: { ...manifest.redis, required: manifest.redis?.required.slice(1) } })) },
+  { name: 'a manifest with other bytes', noted: /redis\.files\.digest/, apply: (place) => place.manifest((manifest) => ({ ...manifest, files: manifest.files.map((file) => ({ ...file, bytes: file.bytes + 1 })) })) },
   { name: 'a manifest that is cut', noted: /redis\.manifest\.readable/, apply: (place) => place.change('redis-TS.manifest.json', (bytes) => bytes.subarray(0, bytes.length >> 1)) },
   { name: 'a manifest of another version', noted: /redis\.manifest\.readable.*version/, apply: (place) => place.manifest((manifest) => ({ ...manifest, version: 2 })) },
   { name: 'a manifest of another store', noted: /redis\.manifest\.readable/, apply: (place) => place.manifest((manifest) => ({ ...manifest, store: 'nats' })) },
