@@ -21,7 +21,7 @@ afterEach(() => {
   for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
 });
 
-function folder(): string {
+function newFolder(): string {
   const made = mkdtempSync(join(tmpdir(), 'claims-'));
   folders.push(made);
   return made;
@@ -103,7 +103,7 @@ describe('the dump of a key', () => {
 
 describe('what stands in a directory', () => {
   it('is read to its end, also where a pipe has the name of a backup or of a manifest', async () => {
-    const directory = folder();
+    const directory = newFolder();
     mkdirSync(join(directory, 'nats-20261121T060000Z'));
     for (const name of ['redis-20261121T060000Z.rdb', 'redis-20261121T060000Z.manifest.json', 'nats-20261121T060000Z/CORDUM_SYS.snapshot']) execFileSync('mkfifo', [join(directory, name)]);
     writeFileSync(join(directory, 'nats-20261121T060000Z/CORDUM_JOBS.snapshot'), 'a bare archive');
@@ -115,7 +115,7 @@ describe('what stands in a directory', () => {
   });
 
   it('is told by names, manifests and heads of any text and any bytes', async () => {
-    const path = join(folder(), 'any.rdb');
+    const path = join(newFolder(), 'any.rdb');
     await fc.assert(fc.asyncProperty(fc.string(), fc.uint8Array({ maxLength: 400 }), async (text, bytes) => {
       readName(text);
       expect(readManifest(text).ok).toBe(false);
