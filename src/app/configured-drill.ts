@@ -2,7 +2,7 @@
 import type { DrillConfig, TargetConfig } from '#config/config.ts';
 import type { DrillScope } from '#drills/scope.ts';
 import type { DrillToDo, Lives } from './drill-parts.ts';
-import type { LiveSystem } from './live-system.ts';
+import { natsOfTarget, redisByUrl } from './target-backups.ts';
 
 /** `seed`: draws the backup where the drill wants one by chance. `target`: undefined where the drill compares with nothing live. */
 export function configuredDrill(drill: DrillConfig, { store, seed, target }: { readonly store: DrillScope; readonly seed: string; readonly target: TargetConfig | undefined }): DrillToDo {
@@ -18,19 +18,7 @@ export function configuredDrill(drill: DrillConfig, { store, seed, target }: { r
 
 /** As the configuration of the target has it; it was checked that drills can read it. */
 function livesOf(target: TargetConfig, store: DrillScope): Lives {
-  const redis = store === 'nats' ? undefined : redisOf(target);
-  const nats = store === 'nats' || store === 'all' ? natsOf(target) : undefined;
-  return { ...(redis === undefined ? {} : { redis }), ...(nats === undefined ? {} : { nats }) };
-}
-
-function natsOf({ nats }: TargetConfig): LiveSystem | undefined {
-  if (nats === undefined) return undefined;
-  const password = nats.password ?? nats.token;
-  return { url: nats.url, ...(nats.username === undefined ? {} : { username: nats.username }), ...(password === undefined ? {} : { password }), ...(nats.tls === undefined ? {} : { tls: nats.tls }) };
-}
-
-function redisOf({ redis }: TargetConfig): LiveSystem | undefined {
-  if (redis?.url === undefined) return undefined;
-  const tls = redis.tls ?? (redis.url.reveal().startsWith('rediss:') ? {} : undefined);
-  return { url: redis.url, ...(redis.username === undefined ? {} : { username: redis.username }), ...(redis.password === undefined ? {} : { password: redis.password }), ...(tls === undefined ? {} : { tls }) };
+  const redis = store === 'nats' || target.redis === undefined ? undefined : redisByUrl(target.redis);
+  const nats = store === 'nats' || store === 'all' ? natsOfTarget(target) : undefined;
+  return { ...(redis === undefined ? {} : { redis }), ...(nats?.ok === true ? { nats: nats.value } : {}) };
 }

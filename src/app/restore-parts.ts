@@ -8,11 +8,11 @@ import { fail, succeed, type Result } from '#kernel/failure.ts';
 import { createKubernetesClient } from '#systems/kubernetes/client.ts';
 import { openStreamClient } from '#systems/nats/stream-client.ts';
 import type { ConfigRestore, RestoreClient, StreamRestore, StreamSide } from '#systems/restore/client.ts';
-import { natsOf, redisOf, type LiveSystem } from './live-system.ts';
+import { natsOf, redisOf } from './live-system.ts';
 import { createRedisRestore } from './restore-redis.ts';
 import { createServices } from './restore-services.ts';
 import { createWriters, type Writers } from './restore-writers.ts';
-import { backUpTarget, natsOfTarget } from './target-backups.ts';
+import { backUpTarget, natsOfTarget, redisOfTarget, stampIn } from './target-backups.ts';
 
 const SAVE_TRIES = 3;
 
@@ -32,10 +32,7 @@ export function createRestoreClient(target: TargetConfig, clock: Clock): Restore
       const sets = inventory.value.sets.filter((set) => set.store === store);
       return succeed(sets.map((set) => ({ stamp: set.stamp, takenAtMs: set.namedMs, bytes: set.bytes, files: set.files.length, because: whyNotRestorable(set) })));
     },
-    config() {
-      const live = liveRedis(redis);
-      return live.ok ? succeed(configOf(directory, live.value, { target, clock })) : live;
-    },
+    config: () => (redis === undefined ? fail('invalid', 'The target has no redis configured: there is nothing to restore into.', 'no') : succeed(configOf(directory, target, clock))),
     streams: () => (nats === undefined ? fail('invalid', 'The target has no NATS configured: there is nothing to restore into.', 'no') : succeed(streamsOf(directory, target, { writers, clock }))),
     redis: () => createRedisRestore(target, directory, clock),
     async close() {
@@ -44,25 +41,22 @@ export function createRestoreClient(target: TargetConfig, clock: Clock): Restore
   };
 }
 
-function liveRedis(redis: TargetConfig['redis']): Result<LiveSystem> {
-  if (redis === undefined) return fail('invalid', 'The target has no redis configured: there is nothing to restore into.', 'no');
-  const { url, username, password, tls } = redis;
-  if (url === undefined) return fail('invalid', 'The Redis of the target is behind Sentinels. A restore wants the address of the primary: set redis.url.', 'no');
-  return succeed({ url, ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }), ...(tls === undefined ? {} : { tls }) });
-}
-
-function configOf(directory: string, live: LiveSystem, { target, clock }: { readonly target: TargetConfig; readonly clock: Clock }): ConfigRestore {
-  const { addresses, open } = redisOf(live);
-  const place: ConfigPlace = { directory, addresses, connect: open };
+function configOf(directory: string, target: TargetConfig, clock: Clock): ConfigRestore {
+  const at = async <T>(signal: AbortSignal, use: (place: ConfigPlace) => Promise<Result<T>>): Promise<Result<T>> => {
+    const live = await redisOfTarget(target, clock, signal);
+    if (!live.ok) return live;
+    const { addresses, open } = redisOf(live.value);
+    return use({ directory, addresses, connect: open });
+  };
   return {
-    compare: (asked, { signal }) => compareConfig(place, asked, signal),
+    compare: (asked, { signal }) => at(signal, (place) => compareConfig(place, asked, signal)),
     async save({ signal }) {
       const taken = await backUpTarget(target, { store: 'config', directory }, { clock, signal });
       return taken.ok ? succeed(stampIn(taken.value.manifestPath)) : taken;
     },
     savedSince: async (sinceMs, values) => succeed(await findSaved(directory, sinceMs, values)),
-    put: (change, asked, { signal }) => putConfig(place, change, asked, signal),
-    look: (keys) => lookAtConfig(place, keys),
+    put: (change, asked, { signal }) => at(signal, (place) => putConfig(place, change, asked, signal)),
+    look: (keys, { signal }) => at(signal, (place) => lookAtConfig(place, keys)),
   };
 }
 
@@ -116,8 +110,4 @@ async function saveStreams({ directory, streams, effect }: { readonly directory:
     if ((await findSavedStreams(directory, there)) === stamp) return succeed(stamp);
   }
   return fail('conflict', `${streams.join(', ')} moved while they were backed up: somebody writes.`);
-}
-
-function stampIn(manifestPath: string): string {
-  return /-(\d{8}T\d{6}Z)\./.exec(manifestPath)?.[1] ?? '';
 }

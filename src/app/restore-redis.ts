@@ -17,7 +17,7 @@ import type { RedisRestore } from '#systems/restore/client.ts';
 import { openDataConnection } from '#systems/redis/data-connection.ts';
 import { sandboxParts } from './drill-parts.ts';
 import { redisOf } from './live-system.ts';
-import { backUpTarget, redisOfTarget } from './target-backups.ts';
+import { backUpTarget, redisOfTarget, stampIn } from './target-backups.ts';
 
 export function createRedisRestore(target: TargetConfig, directory: string, clock: Clock): Result<RedisRestore> {
   if (target.redis === undefined) return fail('invalid', 'The target has no redis configured: there is nothing to restore into.', 'no');
@@ -37,7 +37,7 @@ export function createRedisRestore(target: TargetConfig, directory: string, cloc
       const taken = await backUpTarget(target, { store: 'redis', directory, effect }, { clock, signal });
       if (!taken.ok) return taken;
       const { manifest, manifestPath } = taken.value;
-      const stamp = /-(\d{8}T\d{6}Z)\./.exec(manifestPath)?.[1] ?? '';
+      const stamp = stampIn(manifestPath);
       return manifest.complete ? succeed(stamp) : fail('unavailable', `redis-${stamp} is not complete: ${manifest.missing.join(', ')}.`, 'no');
     },
     async savedBy(effect) {

@@ -75,6 +75,8 @@ export function createSilenceLifting(parts: SilenceLiftingParts): SilenceLifting
     asked = true;
     round ??= work().finally(() => {
       round = undefined;
+      // Asked for between the last look of the work and its end.
+      if (asked) poke();
     });
   };
 

@@ -35,24 +35,36 @@ export async function backUpTarget(target: TargetConfig, { store, directory, str
   );
 }
 
+/** The time in the name of a set, by that of its manifest. */
+export function stampIn(manifestPath: string): string {
+  return /-(\d{8}T\d{6}Z)\./.exec(manifestPath)?.[1] ?? '';
+}
+
 /** The server that is configured, or the one that the Sentinels name now. */
 export async function redisOfTarget({ redis }: Pick<TargetConfig, 'redis'>, clock: Clock, signal: AbortSignal): Promise<Result<LiveSystem>> {
   if (redis === undefined) return fail('invalid', 'The target has no redis configured.', 'no');
-  const { username, password } = redis;
-  const access = { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
-  if (redis.url !== undefined) {
-    const tls = redis.tls ?? (redis.url.reveal().startsWith('rediss:') ? {} : undefined);
-    return succeed({ url: redis.url, ...access, ...(tls === undefined ? {} : { tls }) });
-  }
+  const named = redisByUrl(redis);
+  if (named !== undefined) return succeed(named);
   const client = createRedisClient(redis, { clock });
   try {
     const survey = await client.survey({ signal });
     if (!survey.ok) return survey;
     const scheme = redis.tls === undefined ? 'redis' : 'rediss';
-    return succeed({ url: new Secret(`${scheme}://${survey.value.entry.address}`), ...access, ...(redis.tls === undefined ? {} : { tls: redis.tls }) });
+    return succeed({ url: new Secret(`${scheme}://${survey.value.entry.address}`), ...accessOf(redis), ...(redis.tls === undefined ? {} : { tls: redis.tls }) });
   } finally {
     await client.close();
   }
+}
+
+/** Undefined behind Sentinels. */
+export function redisByUrl(redis: NonNullable<TargetConfig['redis']>): LiveSystem | undefined {
+  if (redis.url === undefined) return undefined;
+  const tls = redis.tls ?? (redis.url.reveal().startsWith('rediss:') ? {} : undefined);
+  return { url: redis.url, ...accessOf(redis), ...(tls === undefined ? {} : { tls }) };
+}
+
+function accessOf({ username, password }: NonNullable<TargetConfig['redis']>): Pick<LiveSystem, 'username' | 'password'> {
+  return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
 }
 
 export function natsOfTarget({ nats }: Pick<TargetConfig, 'nats'>): Result<LiveSystem> {

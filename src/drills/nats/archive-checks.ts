@@ -1,7 +1,8 @@
 /** What can be said of the archive of a stream without a server: against itself, its backup.json, the manifest, and what lives. */
 import { lostBlocks, type StreamArchive } from '#backups/archive/archive.ts';
 import type { NatsFacts } from '#backups/manifest.ts';
-import type { JsonObject } from '#kernel/json.ts';
+import { canonicalJson } from '#kernel/digest.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
 import { failed, passed, someOf, warning, type Check } from '../check.ts';
 import type { StreamBackup, WireState } from './backup-files.ts';
 import type { NatsLive } from './facts.ts';
@@ -67,9 +68,15 @@ function ofConfig({ stream, config }: Looked, seen: StreamArchive): readonly str
 
 /** A server leaves out what it does not do; an old client leaves out what it does not know. */
 function isOther(field: string, described: unknown, archived: unknown): boolean {
-  if (archived === undefined) return !isNothing(described);
+  if (archived === undefined) return !isNothing(field === 'metadata' ? withoutServerNotes(described) : described);
   if (described === undefined) return ESSENTIAL.has(field) && !isNothing(archived);
-  return JSON.stringify(described) !== JSON.stringify(archived);
+  return canonicalJson(withoutServerNotes(described)) !== canonicalJson(withoutServerNotes(archived));
+}
+
+/** A server notes its own version in the metadata that it answers with, and not in those that it stores (`_nats.ver`, `_nats.level`). */
+function withoutServerNotes(value: unknown): Json {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value as Json;
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith('_nats.'))) as Json;
 }
 
 function isNothing(value: unknown): boolean {
