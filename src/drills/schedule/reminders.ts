@@ -4,6 +4,7 @@
  */
 import type { Clock } from '#kernel/clock.ts';
 import type { Log } from '#kernel/log.ts';
+import { createRounds, type Rounds } from './rounds.ts';
 import { slotAfter, type Times } from './times.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -12,7 +13,7 @@ const LEADS = [
   { kind: 'day', leadMs: DAY_MS },
   { kind: 'week', leadMs: 7 * DAY_MS },
 ] as const;
-/** After the store has broken, or while the scheduler has not yet dealt with what is due. */
+/** While the scheduler has not yet dealt with what is due. */
 const AGAIN_MS = 60_000;
 
 export type ReminderKind = (typeof LEADS)[number]['kind'];
@@ -37,52 +38,19 @@ export interface RemindersParts {
   nextAt(name: string): Promise<string | null>;
 }
 
-export interface Reminders {
-  start(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-export function createReminders({ schedules, clock, log, store, nextAt }: RemindersParts): Reminders {
-  const timers = new Map<string, () => void>();
-  let stopped = false;
-  let working: Promise<void> = Promise.resolve();
-
-  const wakeAt = (schedule: Times, atMs: number): void => {
-    if (stopped) return;
-    timers.get(schedule.name)?.();
-    timers.set(schedule.name, clock.schedule(atMs, () => {
-      working = working.then(() => look(schedule));
-    }));
-  };
-
-  const look = async (schedule: Times): Promise<void> => {
-    if (stopped) return;
+export function createReminders({ schedules, clock, log, store, nextAt }: RemindersParts): Rounds {
+  const look = async (schedule: Times): Promise<number | undefined> => {
     const now = clock.now();
-    try {
-      const due = await nextAt(schedule.name);
-      if (due === null) return;
-      const kind = whatIsDue(schedule, Date.parse(due), now);
-      if (kind !== undefined && !(await store.read(schedule.name)).some((one) => one.kind === kind && one.dueAt === due)) {
-        await store.append(schedule.name, { kind, dueAt: due });
-        log.info({ schedule: schedule.name, dueAt: due }, 'a drill will be due');
-      }
-      wakeAt(schedule, nextLook(Date.parse(due), now));
-    } catch (error) {
-      log.error({ error, schedule: schedule.name }, 'a reminder could not be kept; again in a minute');
-      wakeAt(schedule, now + AGAIN_MS);
+    const due = await nextAt(schedule.name);
+    if (due === null) return undefined;
+    const kind = whatIsDue(schedule, Date.parse(due), now);
+    if (kind !== undefined && !(await store.read(schedule.name)).some((one) => one.kind === kind && one.dueAt === due)) {
+      await store.append(schedule.name, { kind, dueAt: due });
+      log.info({ schedule: schedule.name, dueAt: due }, 'a drill will be due');
     }
+    return nextLook(Date.parse(due), now);
   };
-
-  return {
-    async start() {
-      for (const schedule of schedules) await look(schedule);
-    },
-    async stop() {
-      stopped = true;
-      for (const cancel of timers.values()) cancel();
-      await working;
-    },
-  };
+  return createRounds({ schedules, clock, log, look, failure: 'a reminder could not be kept; again in a minute' });
 }
 
 /** Undefined: it is too early, too late, or the schedule comes so often that nobody wants to hear of it. */

@@ -2,12 +2,11 @@
 import { isoTime, type Clock } from '#kernel/clock.ts';
 import { sha256 } from '#kernel/digest.ts';
 import type { Log } from '#kernel/log.ts';
+import { createRounds } from './rounds.ts';
 import { dueSlots, slotAfter, type Times } from './times.ts';
 
 /** Later than this it was missed: the bot was down. */
 const LATE_MS = 10 * 60_000;
-/** After the store or the start has broken. */
-const AGAIN_MS = 60_000;
 
 export interface Schedule extends Times {
   /** Whether a slot that was missed is made up for, once. */
@@ -48,33 +47,15 @@ export interface Scheduler {
 }
 
 export function createScheduler({ schedules, clock, log, store, start }: SchedulerParts): Scheduler {
-  const timers = new Map<string, () => void>();
-  let stopped = false;
-  let working: Promise<void> = Promise.resolve();
-
-  const wakeAt = (schedule: Schedule, atMs: number): void => {
-    if (stopped) return;
-    timers.get(schedule.name)?.();
-    timers.set(schedule.name, clock.schedule(atMs, () => {
-      working = working.then(() => look(schedule));
-    }));
-  };
-
-  const look = async (schedule: Schedule): Promise<void> => {
-    if (stopped) return;
-    try {
-      const since = await knownSince(schedule, store, clock.now());
-      const { due, passedOver, next } = dueSlots(schedule, since, clock.now());
-      if (due !== undefined) {
-        const slot = isoTime(due.slotMs);
-        const late = clock.now() - due.dueMs > LATE_MS;
-        await store.append(schedule.name, late && !schedule.catchUp ? { type: 'ScheduleMissed', slot, because: 'the bot was not running, and this schedule does not catch up' } : await begin(schedule, slot, { passedOver, late }));
-      }
-      if (next !== undefined) wakeAt(schedule, next.dueMs);
-    } catch (error) {
-      log.error({ error, schedule: schedule.name }, 'a schedule could not be looked at; again in a minute');
-      wakeAt(schedule, clock.now() + AGAIN_MS);
+  const look = async (schedule: Schedule): Promise<number | undefined> => {
+    const since = await knownSince(schedule, store, clock.now());
+    const { due, passedOver, next } = dueSlots(schedule, since, clock.now());
+    if (due !== undefined) {
+      const slot = isoTime(due.slotMs);
+      const late = clock.now() - due.dueMs > LATE_MS;
+      await store.append(schedule.name, late && !schedule.catchUp ? { type: 'ScheduleMissed', slot, because: 'the bot was not running, and this schedule does not catch up' } : await begin(schedule, slot, { passedOver, late }));
     }
+    return next?.dueMs;
   };
 
   const begin = async (schedule: Schedule, slot: string, how: { readonly passedOver: number; readonly late: boolean }): Promise<ScheduleEvent> => {
@@ -85,14 +66,7 @@ export function createScheduler({ schedules, clock, log, store, start }: Schedul
   };
 
   return {
-    async start() {
-      for (const schedule of schedules) await look(schedule);
-    },
-    async stop() {
-      stopped = true;
-      for (const cancel of timers.values()) cancel();
-      await working;
-    },
+    ...createRounds({ schedules, clock, log, look, failure: 'a schedule could not be looked at; again in a minute' }),
     standing: () =>
       Promise.all(
         schedules.map(async (schedule): Promise<ScheduleStanding> => {
