@@ -129,8 +129,9 @@ async function isGone(directory: string): Promise<boolean> {
   try {
     await stat(directory);
     return false;
-  } catch {
-    return true;
+  } catch (error) {
+    // What cannot be looked at is not known to be gone.
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT';
   }
 }
 
