@@ -1,6 +1,7 @@
 /** The streams of a backup against those that live. What lives now, and is older than the backup, must stand in it. */
 import type { StreamArchive } from '#backups/archive/archive.ts';
 import type { Manifest } from '#backups/manifest.ts';
+import { isoTime } from '#kernel/clock.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
 import { stateOf, type Looked } from './archive-checks.ts';
 import type { LiveStream, NatsLive } from './facts.ts';
@@ -31,6 +32,8 @@ function compare(backup: Looked, live: NatsLive, takenMs: number): { readonly lo
   const lives = live.streams.find((one) => one.name === stream);
   if (lives === undefined || seen === undefined) return { lost: [], odd: lives === undefined ? [`${stream} does not live any more`] : [] };
   const last = stateOf(backup)?.last_seq ?? seen.lastSeq;
+  // A server alone gives a stream the time at which it was made, and keeps it through a restore; in a cluster each server notes one of its own.
+  if (live.cluster === '' && madeAtOtherTimes(seen, lives) && lives.createdMs > 0 && lives.createdMs < takenMs - CLOCKS_APART_MS) return { lost: [`${stream} is another stream than the live one, which was made at ${isoTime(lives.createdMs)}, before the backup`], odd: [] };
   if (isAnother(seen, lives, takenMs) || lives.lastSeq < last) return { lost: [], odd: [`${stream} was made anew, or set back, since: it counts to ${lives.lastSeq}, the backup to ${last}`] };
   const lost: string[] = [];
   if (lives.messages > 0 && lives.firstSeq <= last && (seen.messages === 0 || lives.firstSeq < seen.firstSeq)) lost.push(`${stream} begins with message ${seen.firstSeq} in the backup, and message ${lives.firstSeq} lives`);
@@ -42,9 +45,13 @@ function compare(backup: Looked, live: NatsLive, takenMs: number): { readonly lo
 }
 
 /** A v1 archive says when its stream was made; of others it can only be told whether the live one is younger than the backup. */
-function isAnother({ config }: StreamArchive, { createdMs }: LiveStream, takenMs: number): boolean {
+function isAnother(seen: StreamArchive, lives: LiveStream, takenMs: number): boolean {
+  return lives.createdMs > takenMs + CLOCKS_APART_MS || madeAtOtherTimes(seen, lives);
+}
+
+function madeAtOtherTimes({ config }: StreamArchive, { createdMs }: LiveStream): boolean {
   const made = Date.parse(String(config?.['Created']));
-  return Number.isNaN(made) ? createdMs > takenMs + CLOCKS_APART_MS : Math.abs(made - createdMs) > SAME_TIME_MS;
+  return !Number.isNaN(made) && Math.abs(made - createdMs) > SAME_TIME_MS;
 }
 
 /** Clusters keep their name; a single server has another id after each start. */

@@ -10,7 +10,7 @@ import { isoTime } from '#kernel/clock.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
 import type { DrillContext } from '../context.ts';
 import { checkDocuments, readDocument } from '../documents-live.ts';
-import { checkPrimaries, checkSource } from './against-live.ts';
+import { checkPrimaries, checkSource, isOfLive } from './against-live.ts';
 import type { Canary, RedisLive } from './facts.ts';
 import type { CheckedFile } from './rdb-checks.ts';
 import { SLOT_SAMPLE } from './read-files.ts';
@@ -54,11 +54,11 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
       ...(alone ? checkSlots(sampled) : []),
       await checkDatabases(connections, files),
       checkSource('redis', manifest, live),
-      checkPrimaries(sampled, files.length, live),
+      checkPrimaries(sampled, files.length, restored),
       againstManifest(prefixes, manifest, { alone, over: expired + (await expiredSince(connections)) }),
-      againstLive(prefixes, { live, alone, tolerance: ctx.limits.tolerance }),
+      againstLive(prefixes, { live, alone, tolerance: ctx.limits.tolerance, ofLive: isOfLive(manifest, live) }),
       await checkRequired(restored),
-      checkDocuments('redis', await documentsOf(connections), live?.documents, restored.takenMs),
+      checkDocuments('redis', await documentsOf(connections), live?.documents, { takenMs: restored.takenMs, ofLive: isOfLive(manifest, live) }),
       await checkSample(restored, ctx.clock.now()),
       checkRecords(records.flatMap(({ unreadable }) => unreadable), records, manifest),
       ...(await checkCanary(restored)),
@@ -110,18 +110,22 @@ function againstManifest(now: ReadonlyMap<string, PrefixCount>, manifest: Manife
   return wrong.length > 0 ? failed(name, `${someOf(wrong)}.`) : passed(name, `Keys of ${noted.size} prefixes, as many as were backed up.`);
 }
 
-function againstLive(now: ReadonlyMap<string, PrefixCount>, { live, alone, tolerance }: { readonly live: RedisLive | undefined; readonly alone: boolean; readonly tolerance: number }): Check {
+/** Keys that were deleted or written since are no fault of the backup. Of one that its manifest calls the live system's, the manifest says how many there were. */
+function againstLive(now: ReadonlyMap<string, PrefixCount>, { live, alone, tolerance, ofLive }: { readonly live: RedisLive | undefined; readonly alone: boolean; readonly tolerance: number; readonly ofLive: boolean }): Check {
   const name = 'redis.keys.live';
   if (live === undefined) return skipped(name, 'No live Redis was given to compare with.');
-  const wrong: string[] = [];
+  const lost: string[] = [];
+  const moved: string[] = [];
   // What lives must be in the backup; what does not live any more may be.
   for (const { prefix, was, is } of comparable(new Map(live.prefixes.map((one) => [one.prefix, one])), now, alone)) {
     const lives = was.count - was.volatile;
     const restored = is.count - is.volatile;
     if (was.count === 0 || Math.max(lives, restored) < FEW_KEYS) continue;
-    if (Math.abs(lives - restored) > Math.max(lives, restored) * tolerance) wrong.push(`${prefix}: ${restored} restored, ${lives} live`);
+    if (Math.abs(lives - restored) > Math.max(lives, restored) * tolerance) (ofLive || restored > lives ? moved : lost).push(`${prefix}: ${restored} restored, ${lives} live`);
   }
-  return wrong.length > 0 ? failed(name, `More than ${Math.round(tolerance * 100)} % apart: ${someOf(wrong)}.`) : passed(name, `Within ${Math.round(tolerance * 100)} % of the ${live.keys} live keys, prefix by prefix.`);
+  const share = `${Math.round(tolerance * 100)} %`;
+  if (lost.length > 0) return failed(name, `More than ${share} apart: ${someOf([...lost, ...moved])}.`);
+  return moved.length > 0 ? warning(name, `More than ${share} apart, since the backup: ${someOf(moved)}.`) : passed(name, `Within ${share} of the ${live.keys} live keys, prefix by prefix.`);
 }
 
 async function checkRequired({ connections, manifest }: Restored): Promise<Check> {
