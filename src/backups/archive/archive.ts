@@ -41,6 +41,8 @@ export interface StreamArchive {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Blocks that are not there (v1 only). A server drops a block with the last of its messages, so only the state tells whether they are lost: see `lostBlocks`. */
   readonly gaps?: readonly BlockGap[];
+  /** The checksums of its chunks were not compared here. */
+  readonly checkedElsewhere?: boolean;
   /** What is wrong with it, a sentence each. Empty: nothing that can be seen without a server. */
   readonly problems: readonly string[];
 }
@@ -50,6 +52,8 @@ export interface ReadHow {
   readonly sinceMs?: number;
   /** The content itself is not digested (v1), which takes a third of the time. */
   readonly sealsOnly?: boolean;
+  /** Somebody else compares the checksums of its chunks (CRC-32C), over the same bytes: they are not made here. */
+  readonly checkedElsewhere?: boolean;
 }
 
 /** Problems are kept up to this many; a broken archive may have one for each message. */

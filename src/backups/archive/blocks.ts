@@ -26,7 +26,8 @@ export interface BlockFacts {
   /** Messages of `sinceMs` and later. */
   messagesSince: number;
   readonly sinceMs: number;
-  readonly content: ContentDigest;
+  /** Undefined: it is not wanted. */
+  readonly content: ContentDigest | undefined;
   readonly seals: SealDigest;
 }
 
@@ -34,21 +35,22 @@ export type BlockRead = { readonly ok: true; /** 0 without messages. */ readonly
 
 /** Reads one block, whole, into `facts`. */
 export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
+  // Numbers are read several times faster from a view than by the methods of a Buffer, and a block has many records.
+  const view = new DataView(block.buffer, block.byteOffset, block.length);
   let at = 0;
   let previous = 0;
   let firstSeq = 0;
   while (at < block.length) {
     if (at + HEADER_BYTES > block.length) return { ok: false, because: `it ends within a message, at byte ${at}` };
-    const rawLength = block.readUInt32LE(at);
+    const rawLength = view.getUint32(at, true);
     const hasHeaders = rawLength >= HAS_HEADERS;
     const length = hasHeaders ? rawLength - HAS_HEADERS : rawLength;
-    const subject = block.readUInt16LE(at + 20);
+    const subject = view.getUint16(at + 20, true);
     if (length < SMALLEST || length > RECORD_MAX_BYTES || subject > length - SMALLEST - (hasHeaders ? LENGTH_BYTES : 0)) return { ok: false, because: `the message at byte ${at} cannot be read` };
     if (at + length > block.length) return { ok: false, because: `it ends within a message, at byte ${at}` };
-    // Two halves are read several times faster than one big number, and a block has many records.
-    const high = block.readUInt32LE(at + 8);
+    const high = view.getUint32(at + 8, true);
     if (high < MARKED) {
-      const sequence = high * 2 ** 32 + block.readUInt32LE(at + 4);
+      const sequence = high * 2 ** 32 + view.getUint32(at + 4, true);
       if (sequence <= previous) return { ok: false, because: `the message at byte ${at} is out of order (${sequence} after ${previous})` };
       previous = sequence;
       if (firstSeq === 0) firstSeq = sequence;
@@ -56,25 +58,21 @@ export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
       facts.bytes += length;
       if (facts.firstSeq === 0 || sequence < facts.firstSeq) facts.firstSeq = sequence;
       facts.lastSeq = Math.max(facts.lastSeq, sequence);
-      const storedMs = Math.floor((block.readInt32LE(at + 16) * 2 ** 32 + block.readUInt32LE(at + 12)) / 1_000_000);
+      const storedMs = Math.floor((view.getInt32(at + 16, true) * 2 ** 32 + view.getUint32(at + 12, true)) / 1_000_000);
       if (storedMs > facts.newestMs) facts.newestMs = storedMs;
       if (storedMs >= facts.sinceMs) facts.messagesSince += 1;
-      facts.seals.add(block, at + length - CHECKSUM_BYTES);
-      if (!addRecord(block.subarray(at + HEADER_BYTES, at + length - CHECKSUM_BYTES), { sequence, subject, hasHeaders }, facts.content)) return { ok: false, because: `the headers of the message at byte ${at} cannot be read` };
+      const seal = at + length - CHECKSUM_BYTES;
+      facts.seals.add(view.getUint32(seal, true), view.getUint32(seal + 4, true));
+      const header = hasHeaders ? view.getUint32(at + HEADER_BYTES + subject, true) : 0;
+      if (header > length - SMALLEST - subject - (hasHeaders ? LENGTH_BYTES : 0)) return { ok: false, because: `the headers of the message at byte ${at} cannot be read` };
+      if (facts.content !== undefined) addRecord(block.subarray(at + HEADER_BYTES, seal), { sequence, subject, header, hasHeaders }, facts.content);
     }
     at += length;
   }
   return { ok: true, firstSeq, lastSeq: previous };
 }
 
-function addRecord(body: Buffer, { sequence, subject, hasHeaders }: { readonly sequence: number; readonly subject: number; readonly hasHeaders: boolean }, content: ContentDigest): boolean {
-  if (!hasHeaders) {
-    content.add(sequence, { subject, header: 0, payload: body.length - subject }, body);
-    return true;
-  }
-  const header = body.readUInt32LE(subject);
-  const payload = body.length - subject - LENGTH_BYTES - header;
-  if (payload < 0) return false;
-  content.add(sequence, { subject, header, payload }, body.subarray(0, subject), body.subarray(subject + LENGTH_BYTES));
-  return true;
+function addRecord(body: Buffer, { sequence, subject, header, hasHeaders }: { readonly sequence: number; readonly subject: number; readonly header: number; readonly hasHeaders: boolean }, content: ContentDigest): void {
+  if (!hasHeaders) content.add(sequence, { subject, header, payload: body.length - subject }, body);
+  else content.add(sequence, { subject, header, payload: body.length - subject - LENGTH_BYTES - header }, body.subarray(0, subject), body.subarray(subject + LENGTH_BYTES));
 }

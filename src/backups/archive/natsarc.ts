@@ -6,7 +6,8 @@
 import { z } from 'zod';
 import { PROBLEMS_MAX, type ArchivedConsumer, type StreamArchive } from './archive.ts';
 import { createContentDigest } from './content.ts';
-import { createInput, DamagedArchive, type Input } from './s2.ts';
+import { createInput, type Input } from './input.ts';
+import { DamagedArchive } from './s2.ts';
 
 export const NATSARC_MAGIC = 'NATSARC1';
 const CONSUMERS_MAX = 100_000;
@@ -22,6 +23,7 @@ const stateShape = z.looseObject({
 });
 const consumerShape = z.looseObject({ config: z.looseObject({}) });
 
+/** Its bytes are written over when the next one is read. */
 interface Entry {
   readonly name: string;
   /** The name as it stands there: that of a message is its subject. */

@@ -5,7 +5,7 @@ import { decodeS2, DamagedArchive } from './s2.ts';
 import { readTarArchive } from './tar-archive.ts';
 
 export async function readStreamArchive(source: AsyncIterable<Uint8Array>, how: ReadHow = {}): Promise<StreamArchive> {
-  const decoded = decodeS2(source)[Symbol.asyncIterator]();
+  const decoded = decodeS2(source, how)[Symbol.asyncIterator]();
   let first: IteratorResult<Buffer, void>;
   try {
     first = await decoded.next();
@@ -19,7 +19,8 @@ export async function readStreamArchive(source: AsyncIterable<Uint8Array>, how: 
     yield begin;
     yield* { [Symbol.asyncIterator]: () => decoded };
   }
-  return begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? readNatsArchive(whole()) : readTarArchive(whole(), how);
+  const seen = begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? await readNatsArchive(whole()) : await readTarArchive(whole(), how);
+  return how.checkedElsewhere === true ? { ...seen, checkedElsewhere: true } : seen;
 }
 
 /** By its first bytes; one that cannot be read is taken for one of the old form. */

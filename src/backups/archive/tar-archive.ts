@@ -8,7 +8,7 @@ import { PROBLEMS_MAX, type BlockGap, type StreamArchive } from './archive.ts';
 import { lostFromBlock, readBlockIndex, type BlockIndex } from './block-index.ts';
 import { readBlock, type BlockFacts } from './blocks.ts';
 import { CONSUMER_FILE_MAX_BYTES, consumerFaults, isSealed } from './consumers.ts';
-import { createContentDigest, createSealDigest, noContentDigest } from './content.ts';
+import { createContentDigest, createSealDigest } from './content.ts';
 import type { ReadHow } from './archive.ts';
 import { DamagedArchive } from './s2.ts';
 import { readTar, type TarEntry } from './tar.ts';
@@ -38,7 +38,7 @@ interface Seen {
 
 /** Reads a whole tar. Damage that ends the reading is among the problems, with what was seen until then. */
 export async function readTarArchive(decoded: AsyncIterable<Buffer>, { sinceMs = 0, sealsOnly = false }: ReadHow): Promise<StreamArchive> {
-  const facts = { messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs, content: sealsOnly ? noContentDigest : createContentDigest(), seals: createSealDigest() };
+  const facts = { messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs, content: sealsOnly ? undefined : createContentDigest(), seals: createSealDigest() };
   const seen: Seen = { names: new Set(), blocks: [], gaps: [], indexes: new Map(), consumers: new Map(), meta: new Map(), writtenMs: 0, facts, stream: '', config: undefined };
   const problems: string[] = [];
   const problem = (sentence: string): void => {
@@ -62,7 +62,7 @@ export async function readTarArchive(decoded: AsyncIterable<Buffer>, { sinceMs =
     lastSeq,
     newestMs,
     messagesSince,
-    ...(sealsOnly ? {} : { recordsSha256: facts.content.hex() }),
+    ...(facts.content === undefined ? {} : { recordsSha256: facts.content.hex() }),
     sealsSha256: facts.seals.hex(),
     recordBytes: facts.bytes,
     writtenMs: seen.writtenMs,
@@ -80,7 +80,7 @@ function readEntry({ name, regular, modifiedMs, bytes }: TarEntry, seen: Seen, p
   seen.names.add(name);
   if (!KNOWN.test(name)) problem(`the entry ${shown(name)} is none of a stream`);
   if (seen.writtenMs === 0 || modifiedMs < seen.writtenMs) seen.writtenMs = modifiedMs;
-  if (name === 'meta.inf' || name === 'meta.sum') seen.meta.set(name, bytes);
+  if (name === 'meta.inf' || name === 'meta.sum') seen.meta.set(name, Buffer.from(bytes));
   if (name === 'errors.txt') problem(`the server could not read the stream when the backup was taken: ${bytes.subarray(0, 200).toString('utf8').replace(/\s+/g, ' ').trim()}`);
   if (name === 'meta.inf') {
     const read = meta.safeParse(parse(bytes));
@@ -100,7 +100,7 @@ function readEntry({ name, regular, modifiedMs, bytes }: TarEntry, seen: Seen, p
   const [, consumer, part] = CONSUMER.exec(name) ?? [];
   if (consumer === undefined || part === undefined) return;
   if (bytes.length > CONSUMER_FILE_MAX_BYTES) problem(`the entry ${shown(name)} is larger than any of its kind`);
-  else seen.consumers.set(consumer, (seen.consumers.get(consumer) ?? new Map<string, Buffer>()).set(part, bytes));
+  else seen.consumers.set(consumer, (seen.consumers.get(consumer) ?? new Map<string, Buffer>()).set(part, Buffer.from(bytes)));
 }
 
 function readMessages(block: number, bytes: Buffer, seen: Seen, problem: (sentence: string) => void): void {

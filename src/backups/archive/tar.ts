@@ -2,7 +2,8 @@
  * Reads a tar strictly (POSIX ustar and PAX, as Go's `archive/tar` writes it). Libraries are lenient where a backup must not be:
  * they wait for a header of any length, and take an end without its trailer, or bytes behind it, for an end.
  */
-import { createInput, DamagedArchive, type Input } from './s2.ts';
+import { createInput, type Input } from './input.ts';
+import { DamagedArchive } from './s2.ts';
 
 const BLOCK_BYTES = 512;
 /** A message block is at most this (the server's default is 8 to 16 MiB; a single message of 64 MiB may exceed it). */
@@ -18,6 +19,7 @@ export interface TarEntry {
   readonly regular: boolean;
   /** When it was written, ms since the epoch; 0 where it does not say. */
   readonly modifiedMs: number;
+  /** Written over when the next entry is asked for. */
   readonly bytes: Buffer;
 }
 
@@ -41,9 +43,8 @@ export async function* readTar(decoded: AsyncIterable<Buffer>): AsyncGenerator<T
     const own = { name: extended.path ?? nameOf(header), regular: type === '0' || type === '\0', modifiedMs: extended.modifiedMs ?? (octal(header, 136, 12) ?? 0) * 1_000 };
     const isExtension = type === 'x' || type === 'g' || type === 'L' || type === 'K';
     if (size === undefined || size > (isExtension ? EXTENSION_MAX_BYTES : ENTRY_MAX_BYTES)) throw new DamagedArchive(`the entry at byte ${at} of its tar says that it is larger than any of ours`);
-    const bytes = await input.take(size);
-    const padding = (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
-    if (bytes === undefined || (padding > 0 && (await input.take(padding)) === undefined)) throw new DamagedArchive(`its tar ends within the entry at byte ${at}`);
+    const bytes = (await input.take(Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES))?.subarray(0, size);
+    if (bytes === undefined) throw new DamagedArchive(`its tar ends within the entry at byte ${at}`);
     if (isExtension) {
       if (type === 'x') extended = readPax(bytes, at);
       else if (type === 'L') extended = { path: text(bytes) };

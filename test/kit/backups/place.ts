@@ -47,7 +47,7 @@ export async function placeOf(store: Store, from: string, { manifest = true }: {
     async tar(stream, how, end) {
       const file = `nats-TS/${stream}.snapshot/stream.tar.s2`;
       const parts: Buffer[] = [];
-      for await (const part of decodeS2(chunksOf(place.read(file)))) parts.push(part);
+      for await (const part of decodeS2(chunksOf(place.read(file)))) parts.push(Buffer.from(part));
       place.write(file, encodeS2(writeTar(how(readTarParts(Buffer.concat(parts))), end)));
     },
   };
