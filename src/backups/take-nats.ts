@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { isoTime, type Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
-import { lostBlocks } from './archive/archive.ts';
+import { lostBlocks, type StreamArchive } from './archive/archive.ts';
+import { cameMeanwhile } from './archive/meanwhile.ts';
 import { readStreamArchive } from './archive/read.ts';
 import type { Manifest, NatsFacts } from './manifest.ts';
 import { cancelled, claimStamp, codeOf, digestFile, discard, finishSet, isOfSystem, prepareDirectory, UNFINISHED, writeFailure, type Taken } from './taking.ts';
@@ -136,11 +137,12 @@ async function takeStream(name: string, path: string, folder: string, { source, 
     await rm(folder, { recursive: true, force: true });
     return snapshot;
   }
-  const { config, state } = snapshot.value;
-  await writeFile(join(folder, 'backup.json'), JSON.stringify({ config, state }), { mode: 0o600, flush: true });
+  const { config } = snapshot.value;
   // A server before 2.10 ends a snapshot that broke off as if it were whole.
   const seen = await readStreamArchive(createReadStream(archive));
   const live = await source.state(name);
+  const state = live.ok && isUnmoved(live.value, snapshot.value.state) ? withMeanwhile(snapshot.value.state, seen) : snapshot.value.state;
+  await writeFile(join(folder, 'backup.json'), JSON.stringify({ config, state }), { mode: 0o600, flush: true });
   const inMemory = live.ok ? live.value.consumers.filter((one) => one.memory && !seen.consumers.some((other) => other.name === one.name)) : [];
   const problems = [...seen.problems, ...lostBlocks(seen, state), ...(seen.messages < state.messages ? [`it holds ${seen.messages} of ${state.messages} messages`] : []), ...(seen.consumers.length + inMemory.length === state.consumer_count ? [] : [`it holds ${seen.consumers.length} of ${state.consumer_count} consumers`])];
   if (problems.length > 0) {
@@ -163,6 +165,15 @@ async function takeStream(name: string, path: string, folder: string, { source, 
     ...(sealed === undefined ? {} : { sealsSha256: sealed }),
     newestMessageAt: seen.newestMs === 0 ? null : isoTime(seen.newestMs),
   });
+}
+
+/** What the archive holds, where only new messages have come since the server said its state: so whoever restores it can ask for exactly that. */
+function withMeanwhile<State extends { readonly messages: number; readonly bytes: number; readonly first_seq: number; readonly last_seq: number }>(state: State, seen: StreamArchive): State {
+  const came = cameMeanwhile(seen, state);
+  if (came === 0 || seen.problems.length > 0 || seen.messages < state.messages + came) return state;
+  // Where messages stand in it that had been deleted, nobody says what the others take up: 0 is not compared.
+  const bytes = seen.messages === state.messages + came ? (seen.recordBytes ?? 0) : 0;
+  return { ...state, messages: state.messages + came, bytes, first_seq: state.messages === 0 ? state.last_seq + 1 : state.first_seq, last_seq: seen.lastSeq, last_ts: isoTime(seen.newestMs) };
 }
 
 /** New messages behind the snapshot do no harm; messages that are gone since would be missing in the digest. */

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { lostBlocks, PROBLEMS_MAX, type StreamArchive } from './archive/archive.ts';
+import { cameMeanwhile, makesRoom } from './archive/meanwhile.ts';
 import { readStreamArchive } from './archive/read.ts';
 import { CONFIG_FILE_MAX_BYTES, configFileShape, isConfigKey } from './config-file.ts';
 import type { BackupFile, BackupSet } from './inventory.ts';
@@ -171,12 +172,13 @@ async function againstBackupJson({ path, bytes }: BackupFile, { stream, seen, in
   if (!read.success) return say(path, 'it is not the backup.json of a stream');
   const { config, state } = read.data;
   if (config.name !== stream) say(path, `it is of the stream ${config.name}`);
-  if (seen.messages < state.messages) say(path, `it says ${state.messages} messages, the archive holds ${seen.messages}`);
+  const wanted = state.messages + (makesRoom(config) ? 0 : cameMeanwhile(seen, state));
+  if (seen.messages < wanted) say(path, `it says ${state.messages} messages up to ${state.last_seq}, the archive holds ${seen.messages} up to ${seen.lastSeq}`);
   const lost = lostBlocks(seen, state);
   for (const problem of lost) say(path, problem);
   // The last messages may have been deleted: then the last that is left stands before them.
   const deleted = state.messages === 0 ? 0 : state.last_seq - state.first_seq + 1 - state.messages;
-  if (state.messages > 0 && (seen.lastSeq > state.last_seq || state.last_seq - seen.lastSeq > deleted) && seen.problems.length === 0) say(path, `its last message is ${state.last_seq}, that of the archive ${seen.lastSeq}`);
+  if (state.messages > 0 && state.last_seq - seen.lastSeq > deleted && seen.problems.length === 0) say(path, `its last message is ${state.last_seq}, that of the archive ${seen.lastSeq}`);
   if (seen.consumers.length + inMemory < state.consumer_count) say(path, `it says ${state.consumer_count} consumers, the archive holds ${seen.consumers.length}`);
 }
 
