@@ -4,6 +4,7 @@
  */
 import type { StreamArchive } from '#backups/archive/archive.ts';
 import { readArchivesInWorker } from '#backups/archive/read-worker.ts';
+import { cameMeanwhile, makesRoom } from '#backups/archive/meanwhile.ts';
 import type { Manifest } from '#backups/manifest.ts';
 import { checkAge, type Claim } from '../age.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
@@ -92,7 +93,7 @@ async function verifyAll(looked: readonly Looked[], { tried, client, ctx }: Veri
     await ctx.during('verify', `comparing ${stream}`, async () => {
       const aged = await agedOut(backup, restored.value, stateOf(backup), ctx);
       checks.push(checkState(backup, restored.value, aged), sound.ok ? passed(`nats.checksums.${stream}`, 'The server has read every message again, and its checksums are right.') : failed(`nats.checksums.${stream}`, sound.failure.message));
-      const content = await checkContent(backup, { noted, aged, sound: sound.ok, digest: () => client.digest(stream, restored.value, ctx.signal) });
+      const content = await checkContent(backup, { noted, aged, sound: sound.ok, digest: () => client.digest(stream, upToState(restored.value, backup), ctx.signal) });
       if (content !== undefined) checks.push(content);
     });
   }
@@ -126,6 +127,13 @@ async function agedOut({ archive, config, seen }: Looked, restored: RestoredStre
   return restored.messages >= young ? state.messages - restored.messages : 0;
 }
 
+/** Without what came while the snapshot was taken, which stands in the archive and in no state. */
+function upToState(restored: RestoredStream, { seen, ...backup }: Looked): RestoredStream {
+  const state = stateOf(backup);
+  const came = state === undefined ? 0 : Math.min(cameMeanwhile(seen, state), Math.max(0, restored.lastSeq - state.last_seq), restored.messages);
+  return { ...restored, messages: restored.messages - came, lastSeq: restored.lastSeq - came };
+}
+
 /** What must be the same: how many messages, from where to where, and how many consumers. */
 function checkState(backup: Looked, restored: RestoredStream, aged: number): Check {
   const { stream, noted, seen } = backup;
@@ -136,11 +144,13 @@ function checkState(backup: Looked, restored: RestoredStream, aged: number): Che
   const compare = (what: string, is: number, was: number): void => {
     if (is !== was) wrong.push(`${what} ${is}, it was ${was}`);
   };
-  compare('messages', restored.messages + aged, state.messages);
-  if (state.messages > 0 && aged === 0) compare('first sequence', restored.firstSeq, state.first_seq);
+  const then = upToState(restored, backup);
+  const madeRoom = then.lastSeq < restored.lastSeq && makesRoom(backup.config ?? seen?.config) && then.messages <= state.messages && restored.firstSeq >= state.first_seq;
+  if (!madeRoom) compare('messages', then.messages + aged, state.messages);
+  if (state.messages > 0 && aged === 0 && !madeRoom) compare('first sequence', restored.firstSeq, state.first_seq);
   // A stream of interest that nobody had has stored nothing: then no archive holds its last sequence (measured on 2.9.10).
   const forgotten = state.messages === 0 && restored.messages === 0 && restored.lastSeq < state.last_seq;
-  if (!forgotten) compare('last sequence', restored.lastSeq, state.last_seq);
+  if (!forgotten) compare('last sequence', then.lastSeq, state.last_seq);
   // Consumers whose state is kept in memory are counted, and stand in no archive.
   compare('consumers', restored.consumers.length, seen?.consumers.length ?? state.consumer_count);
   if (noted !== undefined && (noted.state.messages !== state.messages || noted.state.firstSeq !== state.first_seq || noted.state.lastSeq !== state.last_seq)) wrong.push(`by the manifest ${noted.state.messages} messages (${noted.state.firstSeq} to ${noted.state.lastSeq}), by its backup.json ${state.messages} (${state.first_seq} to ${state.last_seq})`);
