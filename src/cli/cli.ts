@@ -4,7 +4,7 @@ import { loadClientConfig } from '#config/client.ts';
 import { createClient } from './client.ts';
 import { CommandFailed, WrongUsage } from './failure.ts';
 import { jsonText } from './format.ts';
-import { commandHelp, overallHelp } from './help.ts';
+import { commandHelp, familyHelp, overallHelp } from './help.ts';
 import type { ExitCode, Given, LocalCommands, LocalOptions } from '#app/commands.ts';
 import { parseCommandLine } from './parse.ts';
 import { usageOf } from './command.ts';
@@ -53,7 +53,7 @@ export async function runCommandLine(options: CliOptions): Promise<ExitCode> {
     return 2;
   }
   if (parsed.kind === 'help') {
-    options.out((parsed.command === undefined ? overallHelp() : commandHelp(parsed.command)).trimEnd());
+    options.out((parsed.command !== undefined ? commandHelp(parsed.command) : parsed.family !== undefined ? familyHelp(parsed.family) : overallHelp()).trimEnd());
     return 0;
   }
   const { command, given } = parsed;

@@ -26,6 +26,19 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 `;
 }
 
+/** `runbook-bot drill --help`: what there is under one first word. */
+export function familyHelp(name: string): string {
+  const family = COMMANDS.filter((command) => command.name.startsWith(`${name} `));
+  return `runbook-bot ${name} <command> [options]
+
+${indent(columns(family.map((command) => [command.name, command.summary])))}
+
+More on each: runbook-bot ${name} <command> --help
+
+${indent(family.flatMap((command) => command.examples.slice(0, 1)).join('\n'))}
+`;
+}
+
 export function commandHelp(command: CommandSpec): string {
   const options = Object.entries(optionsOf(command)).map(([name, spec]) => [spec.value === undefined ? `--${name}` : `--${name} ${spec.value}`, `${spec.help}${spec.required === true ? ' Required.' : ''}${spec.many === true ? ' May be repeated.' : ''}`]);
   return `${usageOf(command)}

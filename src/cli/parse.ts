@@ -7,7 +7,7 @@ import type { CommandSpec, OptionSpec } from './command-spec.ts';
 
 export type Parsed =
   | { readonly kind: 'command'; readonly command: CommandSpec; readonly given: Given }
-  | { readonly kind: 'help'; readonly command: CommandSpec | undefined }
+  | { readonly kind: 'help'; readonly command: CommandSpec | undefined; readonly family?: string }
   | { readonly kind: 'usage'; readonly message: string };
 
 export function parseCommandLine(args: readonly string[]): Parsed {
@@ -16,7 +16,8 @@ export function parseCommandLine(args: readonly string[]): Parsed {
   if (at === undefined || name === undefined) return wantsHelp(args) ? { kind: 'help', command: undefined } : usage('Say what to do.', undefined);
   if (name === 'help') {
     const about = args.slice(at + 1, at + 3);
-    return { kind: 'help', command: findCommand(about.join(' ')) ?? findCommand(about[0] ?? '') };
+    const isFamily = about.length === 1 && COMMANDS.some((command) => command.name.startsWith(`${about[0]} `));
+    return { kind: 'help', command: findCommand(about.join(' ')) ?? findCommand(about[0] ?? ''), ...(isFamily ? { family: about[0] ?? '' } : {}) };
   }
   const family = COMMANDS.filter((command) => command.name.startsWith(`${name} `));
   const [second] = later;
@@ -30,6 +31,7 @@ export function parseCommandLine(args: readonly string[]): Parsed {
 function parseInFamily(name: string, family: readonly CommandSpec[], args: readonly string[], { at, second }: { readonly at: number; readonly second: number | undefined }): Parsed {
   const command = second === undefined ? undefined : findCommand(`${name} ${args[second] ?? ''}`);
   if (command !== undefined && second !== undefined) return parseFor(command, args.toSpliced(second, 1).toSpliced(at, 1));
+  if (second === undefined && wantsHelp(args)) return { kind: 'help', command: undefined, family: name };
   const verbs = family.map((one) => one.name.slice(name.length + 1)).join(', ');
   return usage(second === undefined ? `Say one of: ${verbs}.` : `"${args[second]}" is none of: ${verbs}.`, undefined);
 }

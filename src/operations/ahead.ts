@@ -20,7 +20,8 @@ const STANDING_MAX = 20;
 /** Somebody else has written; read and try again, this often. */
 const TRIES_MAX = 5;
 
-const Time = z.iso.datetime({ offset: true });
+/** With or without seconds: people write minutes. */
+const Time = z.union([z.iso.datetime({ offset: true }), z.iso.datetime({ offset: true, precision: -1 })]);
 
 interface Window {
   readonly fromMs: number;
@@ -64,6 +65,7 @@ function give(ctx: Context, by: string, book: AheadBook, approved: Omit<Approved
   if (keyed !== undefined && !isSame({ ...keyed, from: approved.from }, approved)) return { refused: refuse('conflict', 'this request was carried out before, with another window or another configuration') };
   if (keyed?.revoked !== undefined) return { refused: refuse('conflict', `this request was carried out before, and what it approved was revoked by ${keyed.revoked.by}`) };
   const same = keyed ?? own.find((one) => one.revoked === undefined && isSame(one, approved));
+  if (same?.used !== undefined && keyed === undefined) return { refused: refuse('conflict', `what you approved for this window is used, by run ${same.used.runId}; to approve another run, name a window of its own: from and to`) };
   if (same !== undefined) return { done: same.id };
   const now = ctx.clock.now();
   const standing = book.all.filter((one) => ['waiting', 'open'].includes(aheadStatus(one, now)));

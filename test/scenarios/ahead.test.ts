@@ -294,6 +294,23 @@ describe('approving ahead', () => {
     expect(await one.rig.operations.drills()).toMatchObject([{ name: 'quarterly', nextAt: one.at(3 * DAY_MS), approvals: [{ from, to, by: 'alice' }] }]);
   });
 
+  it('takes times to the minute, as people write them', async () => {
+    const one = await world();
+    const day = one.at(DAY_MS).slice(0, 10);
+    expect(await one.rig.operations.approveDrill(ALICE, 'quarterly', { from: `${day}T08:00Z`, to: `${day}T11:00+01:00`, reason: 'why' })).toMatchObject({ ok: true, value: { from: `${day}T08:00:00.000Z`, to: `${day}T10:00:00.000Z` } });
+  });
+
+  it('says of a window whose approval is used that it is, and does not answer as if another run were approved', async () => {
+    const one = await world();
+    const request = { from: one.at(0), to: one.at(HOUR_MS) };
+    const id = await one.approve({ ...request, idempotencyKey: 'cli:1' });
+    const run = await one.run();
+    // As before: the same configuration, so the same plan.
+    for (const key of ['a', 'b']) one.lamps.all.set(key, { lit: 0, end: 'done', current: 'dark' });
+    await expect(one.approve({ ...request, idempotencyKey: 'cli:2' })).rejects.toThrow(`used, by run ${run}`);
+    expect(await one.approve({ ...request, idempotencyKey: 'cli:1' })).toBe(id);
+  });
+
   it.each<[string, Partial<ApproveAhead> & { readonly fromMs?: number; readonly toMs?: number }, string]>([
     ['a window that ends more than 14 days ahead', { fromMs: DAY_MS, toMs: 14 * DAY_MS + 1 }, '14d ahead at most'],
     ['a window that is over', { fromMs: -2 * HOUR_MS, toMs: -HOUR_MS }, 'the window is over'],

@@ -49,14 +49,14 @@ function offerText(offer: OfferView): string {
     offer.verified === null ? '' : `verified: ${offer.verified.outcome}, ${visible(offer.verified.say)}`,
     offer.status === 'form' ? `needs: ${offer.inputs.map((input) => `${visible(input.name)} (${input.type}${input.required ? ', required' : ''})`).join(', ')}; fill it in in the console, Slack or the API` : '',
     offer.plan === null ? '' : planText(offer.plan),
-    offer.status === 'pending' && offer.approvalId !== null && offer.plan !== null ? approveLine(offer.approvalId, offer.plan.digest) : '',
+    offer.status === 'pending' && offer.approvalId !== null && offer.plan !== null ? approveLine(offer.approvalId, offer.plan.digest, offer.tier) : '',
   ]
     .filter((text) => text !== '')
     .join('\n');
 }
 
-function approveLine(approvalId: string, digest: string): string {
-  return `runbook-bot approve ${approvalId} --digest ${digest}`;
+function approveLine(approvalId: string, digest: string, tier: string): string {
+  return `runbook-bot approve ${approvalId} --digest ${digest}${tier === 'R3' ? ' --reason R --confirm TARGET' : ''}`;
 }
 
 /** What became of a decision: the plan was read before it. */

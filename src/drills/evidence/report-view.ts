@@ -80,7 +80,7 @@ export function viewOf(bundle: JsonObject): ReportView {
 }
 
 function summaryOf({ drill, backup, counts, rto }: Read): string {
-  const what = backup === null ? 'No backup was restored' : `${backup.set}, ${formatDuration(backup.ageSeconds * 1_000)} old, was taken for a restore apart from production`;
+  const what = backup === null ? 'No backup was restored' : `${backup.set}, ${formatDuration(backup.ageSeconds * 1_000)} old, ${(backup.sets ?? []).length > 1 ? 'were' : 'was'} restored apart from production`;
   return `${what}. The drill has ${drill.status}: ${counts.passed} checks passed, ${counts.failed} failed; it took ${rto.seconds} s.`;
 }
 

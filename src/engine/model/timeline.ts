@@ -34,7 +34,7 @@ const SAY: Say = {
   OfferSkipped: (d) => `Offer ${d.offer} is not made: ${d.because}.`,
   OfferOpened: (d) => `Offer ${d.offer}: ${d.title}${d.needsInputs ? ' (waits for its form)' : ''}.`,
   PlanRequested: (d) => `${d.requester} asked for a plan of ${d.offer}.`,
-  PlanFailed: (d) => `No plan for ${d.offer}: ${d.failure.message}.`,
+  PlanFailed: (d) => `No plan for ${d.offer}: ${d.failure.message.replace(/\.$/, '')}.`,
   NothingToDo: (d) => `Nothing to do for ${d.offer}: ${d.because}`,
   PlanComputed: (d) => `Plan of ${d.offer}, ${d.plan.items.length} items, digest ${shortDigest(d.plan.digest)} (dry run, not offered).`,
   ApprovalRequested: (d) => `Approval asked: ${d.title}, ${d.plan.items.length} items, digest ${shortDigest(d.plan.digest)}, until ${isoTime(d.expiresAt)}${d.moved === undefined ? '' : `. Moved: ${d.moved.join('; ')}`}.`,

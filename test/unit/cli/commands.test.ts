@@ -67,6 +67,19 @@ describe('help', () => {
   });
 });
 
+describe('the help of a family of commands', () => {
+  it('names each of them and ends with 0, however it is asked for', async () => {
+    for (const family of ['backup', 'drill']) {
+      for (const args of [[family, '--help'], [family, '-h'], ['help', family]]) {
+        const { code, out } = await run(...args);
+        expect(code, args.join(' ')).toBe(0);
+        for (const { name, summary } of COMMANDS.filter((command) => command.name.startsWith(`${family} `))) expect(out).toMatch(new RegExp(`${name} +${RegExp.escape(summary)}`));
+        expect(out).not.toContain('dlq-overflow');
+      }
+    }
+  });
+});
+
 describe('wrong usage', () => {
   it('exits with 2, says what is wrong on stderr, and nothing on stdout', async () => {
     const wrong: [readonly string[], string][] = [
