@@ -123,7 +123,7 @@ async function verifyRedis({ directory, set, manifest, parts, say }: Look): Prom
       continue;
     }
     if (checked.endsAt !== seen.head.bytes) say(path, `it goes on for ${seen.head.bytes - checked.endsAt} bytes behind its end`);
-    const said = await readSizes(file, checked.databases.map(({ at }) => at));
+    const said = checked.databases === undefined ? [undefined] : await readSizes(file, checked.databases.map(({ at }) => at));
     const keys = said.reduce((sum, size) => sum + (size?.keys ?? 0), 0);
     if (!said.includes(undefined) && keys !== checked.keys) say(path, `it says that it holds ${keys} keys, and holds ${checked.keys}`);
     const noted = manifest?.redis?.shards.find((shard) => shard.file === path);

@@ -18,8 +18,14 @@ export interface BlockIndex {
   readonly lastDeleted: boolean;
 }
 
+/** One of a form that is not known says nothing. */
+export function isKnownIndex(bytes: Buffer): boolean {
+  return bytes[0] === MAGIC && bytes[1] === VERSION;
+}
+
+/** Undefined where it is damaged. */
 export function readBlockIndex(bytes: Buffer): BlockIndex | undefined {
-  if (bytes[0] !== MAGIC || bytes[1] !== VERSION) return undefined;
+  if (!isKnownIndex(bytes)) return undefined;
   let next = 2;
   const number = (): number | undefined => {
     const read = readUvarint(bytes, next);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { highwayHash64 } from './highway-hash.ts';
 import { readUvarint } from './varint.ts';
 
+const SEAL = /^[0-9a-f]{16}$/;
 const STATE_MAGIC = 22;
 /** Version 1 does not tell the consumer's own sequence of a pending message. */
 const STATE_VERSIONS = [1, 2] as const;
@@ -30,15 +31,19 @@ export function consumerFaults(name: string, files: ConsumerFiles, stream: strin
   return isState(state) ? [] : ['has a state that cannot be'];
 }
 
-/** `meta.sum` is the hash of `meta.inf`, by a key that is made of the name. */
+/** `meta.sum` is the hash of `meta.inf`, by a key that is made of the name. A seal of another form than the one that is known (2.9 to 2.11) says nothing. */
 export function isSealed(name: string, meta: Buffer, sum: Buffer): boolean {
-  return highwayHash64(createHash('sha256').update(name).digest(), meta) === sum.toString('latin1').trim();
+  const seal = sum.toString('latin1').trim();
+  return !SEAL.test(seal) || highwayHash64(createHash('sha256').update(name).digest(), meta) === seal;
 }
 
 /** Its sequences, then what is pending and what was delivered again. None can be acknowledged that was not delivered. */
 function isState(bytes: Buffer): boolean {
   const [magic, version] = bytes;
-  if (magic !== STATE_MAGIC || !STATE_VERSIONS.some((one) => one === version)) return false;
+  if (magic !== STATE_MAGIC || version === undefined) return false;
+  // A later one is the business of the server that restores it.
+  if (version > Math.max(...STATE_VERSIONS)) return true;
+  if (!STATE_VERSIONS.some((one) => one === version)) return false;
   let next = 2;
   let whole = true;
   const number = (): number => {

@@ -14,8 +14,8 @@ export interface CheckedRdb {
   readonly volatile: number;
   /** Bytes that it has read: a file may go on behind its end. */
   readonly endsAt: number;
-  /** Databases with records, and where each of them begins behind its number. */
-  readonly databases: readonly { readonly id: number; readonly at: number }[];
+  /** Databases with records, and where each of them begins behind its number; undefined where it said more than is kept. */
+  readonly databases: readonly { readonly id: number; readonly at: number }[] | undefined;
 }
 
 export function checkRdb(command: string, file: string, signal?: AbortSignal): Promise<CheckedRdb> {
@@ -36,7 +36,7 @@ export function checkRdb(command: string, file: string, signal?: AbortSignal): P
 /** Its last words: `[info] 12 keys read`, `[info] 3 expires`, and before them `\o/ RDB looks OK! \o/` or `--- RDB ERROR DETECTED ---`. */
 function readAnswer(output: string, code: number | null): CheckedRdb {
   const count = (of: string): number => Number(new RegExp(`\\[info\\] (\\d+) ${of}`).exec(output)?.[1] ?? 0);
-  const databases = [...output.matchAll(/\[offset (\d+)\] Selecting DB ID (\d+)/g)].map(([, at, id]) => ({ id: Number(id), at: Number(at) }));
+  const databases = output.length < OUTPUT_KEPT ? [...output.matchAll(/\[offset (\d+)\] Selecting DB ID (\d+)/g)].map(([, at, id]) => ({ id: Number(id), at: Number(at) })) : undefined;
   const facts = { keys: count('keys read'), volatile: count('expires'), endsAt: Number(/\[offset (\d+)\] Checksum OK/.exec(output)?.[1] ?? 0), databases };
   if (code === 0 && output.includes('Checksum OK')) return { ok: true, because: '', ...facts };
   if (code === 0) return { ok: false, because: 'redis-check-rdb found no checksum to compare', ...facts };

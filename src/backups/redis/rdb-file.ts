@@ -23,6 +23,8 @@ export interface RdbHead {
   readonly createdMs?: number;
   /** The RDB is the base of an append-only file, which holds what came after. */
   readonly aofBase: boolean;
+  /** A Redis from 4 to 7 wrote it, by its version and by its auxiliary fields: what those write is known. Of others nothing is concluded from what is not there. */
+  readonly knownWriter: boolean;
   readonly bytes: number;
 }
 
@@ -45,7 +47,7 @@ export async function lookAtRdb(path: string): Promise<RdbLook> {
     if (tail.subarray(1).every((byte) => byte === 0)) return { ok: false, because: 'it carries no checksum (rdbchecksum no): nothing proves that it is whole' };
     if (tail[0] !== EOF_OPCODE) return { ok: false, because: 'it does not end like an RDB file: something is missing, or something follows' };
     const read = readHead(head, rdbVersion, size);
-    const written = versionOf(read.redisVersion);
+    const written = read.knownWriter ? versionOf(read.redisVersion) : undefined;
     if (written !== undefined && rdbVersion !== written) return { ok: false, because: `it says that it is of RDB version ${rdbVersion}, but Redis ${read.redisVersion}, which wrote it, writes version ${written}: it was changed` };
     if (written !== undefined && read.createdMs === undefined) return { ok: false, because: `Redis ${read.redisVersion}, which wrote it, says when it did, and it does not: it was changed` };
     return { ok: true, head: read };
@@ -53,6 +55,9 @@ export async function lookAtRdb(path: string): Promise<RdbLook> {
     await file.close();
   }
 }
+
+/** What Redis itself writes (`rdb.c`). Forks and proxies that give its version for their own have others besides. */
+const AUX_FIELDS: ReadonlySet<string> = new Set(['redis-ver', 'redis-bits', 'ctime', 'used-mem', 'repl-stream-db', 'repl-id', 'repl-offset', 'aof-preamble', 'aof-base', 'lua']);
 
 /** What a Redis writes (`RDB_VERSION` in its `rdb.h`); undefined for servers that are not known. Others than Redis say other things. */
 function versionOf(redisVersion: string): number | undefined {
@@ -73,9 +78,11 @@ function readHead(head: Buffer, rdbVersion: number, bytes: number): RdbHead {
     at = value.next;
   }
   const seconds = Number(fields.get('ctime') ?? Number.NaN);
+  const redisVersion = fields.get('redis-ver') ?? '';
   return {
     rdbVersion,
-    redisVersion: fields.get('redis-ver') ?? '',
+    redisVersion,
+    knownWriter: versionOf(redisVersion) !== undefined && [...fields.keys()].every((field) => AUX_FIELDS.has(field)),
     ...(Number.isSafeInteger(seconds) && seconds > 0 ? { createdMs: seconds * 1_000 } : {}),
     aofBase: fields.get('aof-base') === '1',
     bytes,

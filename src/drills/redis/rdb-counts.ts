@@ -19,16 +19,17 @@ export interface DatabaseKeys {
 export async function compareCounts({ name, path, head, counted }: CountedFile): Promise<{ readonly wrong: readonly string[]; readonly databases: readonly DatabaseKeys[] | undefined }> {
   const wrong: string[] = [];
   if (counted.endsAt !== head.bytes) wrong.push(`${name} goes on for ${head.bytes - counted.endsAt} bytes behind its end`);
-  const said = await readSizes(path, counted.databases.map(({ at }) => at));
+  const { databases } = counted;
+  if (databases === undefined) return { wrong, databases: undefined };
+  const said = await readSizes(path, databases.map(({ at }) => at));
   if (said.some((size) => size === undefined)) {
-    // Every Redis that says its version writes them.
-    if (head.redisVersion !== '') wrong.push(`${name} does not say how many keys its databases hold, as the Redis ${head.redisVersion} that wrote it does`);
+    if (head.knownWriter) wrong.push(`${name} does not say how many keys its databases hold, as the Redis ${head.redisVersion} that wrote it does`);
     return { wrong, databases: undefined };
   }
   const keys = said.reduce((sum, size) => sum + (size?.keys ?? 0), 0);
   const volatile = said.reduce((sum, size) => sum + (size?.volatile ?? 0), 0);
   if (keys !== counted.keys || volatile !== counted.volatile) wrong.push(`${name} says that it holds ${keys} keys, ${volatile} with a time to live; it holds ${counted.keys} and ${counted.volatile}`);
-  return { wrong, databases: counted.databases.map(({ id }, i) => ({ id, keys: said[i]?.keys ?? 0 })) };
+  return { wrong, databases: databases.map(({ id }, i) => ({ id, keys: said[i]?.keys ?? 0 })) };
 }
 
 export function againstShard({ name, counted, head }: CountedFile, noted: NonNullable<Manifest['redis']>['shards'][number], source: Manifest['source']): readonly string[] {

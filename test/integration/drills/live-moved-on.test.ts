@@ -98,19 +98,19 @@ describe('a good backup beside a live system that moved on', () => {
     await jsm.streams.add({ name: 'CORDUM_DLQ', subjects: ['dlq.>'], max_msgs: 300 });
     await jsm.streams.add({ name: 'CORDUM_WORK', subjects: ['work.>'], retention: 'workqueue' as never });
     await jsm.consumers.add('CORDUM_WORK', { durable_name: 'worker', ack_policy: 'explicit' as never });
-    let publishing = true;
+    const stop = new AbortController();
     const load = (async () => {
-      while (publishing) await Promise.all(Array.from({ length: 60 }, (_, i) => nc.jetstream().publish(['job.test', 'dlq.test', 'work.test'][i % 3] ?? '', 'x'.repeat(2_000))));
+      while (!stop.signal.aborted) await Promise.all(Array.from({ length: 60 }, (_, i) => nc.jetstream().publish(['job.test', 'dlq.test', 'work.test'][i % 3] ?? '', 'x'.repeat(2_000))));
     })();
     const work = (async () => {
       const consumer = await nc.jetstream().consumers.get('CORDUM_WORK', 'worker');
-      while (publishing) for await (const message of await consumer.fetch({ max_messages: 20, expires: 1_000 })) message.ack();
+      while (!stop.signal.aborted) for await (const message of await consumer.fetch({ max_messages: 20, expires: 1_000 })) message.ack();
     })();
     const busy = await take('nats', url);
     // As natscli leaves it: with the state that the server told at the begin.
     const plain = await testFolder('plain');
     await backUpNats(nats, plain, Date.now());
-    publishing = false;
+    stop.abort();
     await work;
     await load;
     for (const from of [busy, await alone('nats', busy), plain]) expect((await drilled('nats', from, url)).verdict).toBe('passed ');
