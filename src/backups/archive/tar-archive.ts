@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { PROBLEMS_MAX, type BlockGap, type StreamArchive } from './archive.ts';
-import { lostFromBlock, readBlockIndex, type BlockIndex } from './block-index.ts';
+import { isKnownIndex, lostFromBlock, readBlockIndex, type BlockIndex } from './block-index.ts';
 import { readBlock, type BlockFacts } from './blocks.ts';
 import { CONSUMER_FILE_MAX_BYTES, consumerFaults, isSealed } from './consumers.ts';
 import { createContentDigest, createSealDigest } from './content.ts';
@@ -21,6 +21,9 @@ const INDEX = /^msgs\/(\d{1,9})\.(?:idx|fss)$/;
 const KNOWN = /^(?:meta\.inf|meta\.sum|errors\.txt|msgs\/.+|obs\/.+)$/;
 const CONSUMER = /^obs\/([^/]{1,255})\/(meta\.inf|meta\.sum|o\.dat)$/;
 
+/** Longer than any snapshot takes. */
+const SNAPSHOT_WITHIN_MS = 60 * 60_000;
+
 const meta = z.looseObject({ name: z.string() });
 
 interface Seen {
@@ -31,6 +34,7 @@ interface Seen {
   readonly consumers: Map<string, Map<string, Buffer>>;
   readonly meta: Map<string, Buffer>;
   writtenMs: number;
+  writtenLastMs: number;
   readonly facts: BlockFacts;
   stream: string;
   config: Readonly<Record<string, unknown>> | undefined;
@@ -39,7 +43,7 @@ interface Seen {
 /** Reads a whole tar. Damage that ends the reading is among the problems, with what was seen until then. */
 export async function readTarArchive(decoded: AsyncIterable<Buffer>, { sinceMs = 0, sealsOnly = false }: ReadHow): Promise<StreamArchive> {
   const facts = { messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs, content: sealsOnly ? undefined : createContentDigest(), seals: createSealDigest() };
-  const seen: Seen = { names: new Set(), blocks: [], gaps: [], indexes: new Map(), consumers: new Map(), meta: new Map(), writtenMs: 0, facts, stream: '', config: undefined };
+  const seen: Seen = { names: new Set(), blocks: [], gaps: [], indexes: new Map(), consumers: new Map(), meta: new Map(), writtenMs: 0, writtenLastMs: 0, facts, stream: '', config: undefined };
   const problems: string[] = [];
   const problem = (sentence: string): void => {
     if (problems.length < PROBLEMS_MAX) problems.push(sentence);
@@ -65,7 +69,8 @@ export async function readTarArchive(decoded: AsyncIterable<Buffer>, { sinceMs =
     ...(facts.content === undefined ? {} : { recordsSha256: facts.content.hex() }),
     sealsSha256: facts.seals.hex(),
     recordBytes: facts.bytes,
-    writtenMs: seen.writtenMs,
+    // Servers give all entries the time of the snapshot (2.9 to 2.11); where they differ they are the times of files, and say nothing of it.
+    writtenMs: seen.writtenLastMs - seen.writtenMs > SNAPSHOT_WITHIN_MS ? 0 : seen.writtenMs,
     consumers: [...seen.consumers.keys()].map((name) => ({ name })),
     gaps: seen.gaps.slice(0, PROBLEMS_MAX),
     ...(seen.config === undefined ? {} : { config: seen.config }),
@@ -80,6 +85,7 @@ function readEntry({ name, regular, modifiedMs, bytes }: TarEntry, seen: Seen, p
   seen.names.add(name);
   if (!KNOWN.test(name)) problem(`the entry ${shown(name)} is none of a stream`);
   if (seen.writtenMs === 0 || modifiedMs < seen.writtenMs) seen.writtenMs = modifiedMs;
+  seen.writtenLastMs = Math.max(seen.writtenLastMs, modifiedMs);
   if (name === 'meta.inf' || name === 'meta.sum') seen.meta.set(name, Buffer.from(bytes));
   if (name === 'errors.txt') problem(`the server could not read the stream when the backup was taken: ${bytes.subarray(0, 200).toString('utf8').replace(/\s+/g, ' ').trim()}`);
   if (name === 'meta.inf') {
@@ -90,7 +96,7 @@ function readEntry({ name, regular, modifiedMs, bytes }: TarEntry, seen: Seen, p
     } else problem('its meta.inf cannot be read');
   }
   const index = name.endsWith('.idx') ? INDEX.exec(name)?.[1] : undefined;
-  if (index !== undefined) {
+  if (index !== undefined && isKnownIndex(bytes)) {
     const read = readBlockIndex(bytes);
     if (read === undefined) problem(`the index of block ${index} cannot be read`);
     else seen.indexes.set(Number(index), read);
