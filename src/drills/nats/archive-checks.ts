@@ -18,6 +18,12 @@ export interface Looked extends StreamBackup {
 const CLOCKS_APART_MS = 5 * 60_000;
 /** What makes a stream what it is: whoever describes it does not leave these out. */
 const ESSENTIAL: ReadonlySet<string> = new Set(['subjects', 'retention', 'storage', 'max_msgs', 'max_bytes', 'max_age', 'max_msgs_per_subject', 'discard', 'duplicate_window']);
+/** The configuration of a stream up to 2.12. What a later server says besides is not compared. */
+const FIELDS: ReadonlySet<string> = new Set([
+  ...['name', 'description', 'subjects', 'retention', 'max_consumers', 'max_msgs', 'max_bytes', 'max_age', 'max_msgs_per_subject', 'max_msg_size', 'discard', 'discard_new_per_subject', 'storage', 'num_replicas', 'no_ack', 'duplicate_window'],
+  ...['placement', 'mirror', 'sources', 'compression', 'first_seq', 'subject_transform', 'republish', 'sealed', 'deny_delete', 'deny_purge', 'allow_rollup_hdrs', 'allow_direct', 'mirror_direct', 'consumer_limits', 'metadata', 'template_owner'],
+  ...['allow_msg_ttl', 'subject_delete_marker_ttl', 'allow_msg_counter', 'allow_atomic', 'allow_msg_schedules', 'persist_mode'],
+]);
 /** Written by the store, and by no client. */
 const OF_THE_STORE: ReadonlySet<string> = new Set(['Created', 'created']);
 
@@ -68,6 +74,7 @@ function ofConfig({ stream, config }: Looked, seen: StreamArchive): readonly str
 
 /** A server leaves out what it does not do; an old client leaves out what it does not know. */
 function isOther(field: string, described: unknown, archived: unknown): boolean {
+  if (!FIELDS.has(field) || (isNothing(described) && isNothing(archived))) return false;
   if (archived === undefined) return !isNothing(field === 'metadata' ? withoutServerNotes(described) : described);
   if (described === undefined) return ESSENTIAL.has(field) && !isNothing(archived);
   return canonicalJson(withoutServerNotes(described)) !== canonicalJson(withoutServerNotes(archived));
