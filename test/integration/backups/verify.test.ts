@@ -93,7 +93,7 @@ describe('a set with a manifest', () => {
     writeFileSync(path(`${set}.manifest.json`), manifest.replace('"version": 1', '"version": 2'));
     expect((await verify(directory)).said[0]).toContain('version: expected version 1');
     writeFileSync(path(`${set}.manifest.json`), manifest.replace(/"keys": 7/, '"keys": 8'));
-    expect((await verify(directory)).said).toEqual([`${set}.rdb: it holds 7 keys, by the manifest 8`]);
+    expect((await verify(directory)).said).toEqual([`${set}.rdb: it holds 7 keys (0 with a time to live), by the manifest 8 (0)`]);
 
     const older = 'redis-20260101T000000Z';
     renameSync(path(`${set}.rdb`), path(`${older}.rdb`));

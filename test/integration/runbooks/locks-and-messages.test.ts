@@ -66,7 +66,7 @@ describe('stale-worker-list on a real Redis', () => {
 
     await redis.stop('SIGKILL');
     const blind = await rig.diagnose('stale-worker-list');
-    expect(said(blind)).toContainEqual(expect.stringMatching(/^critical: Redis cannot be written/));
+    expect(said(blind)).toContainEqual(expect.stringMatching(/^critical: Redis cannot be asked from here/));
     expect(planned(blind)).toEqual([]);
   });
 });
