@@ -17,7 +17,7 @@ import type { StoreDrill } from '../drilled.ts';
 import { readStreamBackups, type StreamBackup, type WireState } from './backup-files.ts';
 import type { NatsSandboxClient, RestoredStream } from './client.ts';
 import type { NatsDrill } from './facts.ts';
-import { lookInto } from './look.ts';
+import { lookInto, readUnchecked } from './look.ts';
 import { addressOf, restoreAll, type Tried } from './restore.ts';
 
 /** What Cordum keeps in JetStream; a backup without one of them is not of Cordum. */
@@ -31,18 +31,23 @@ export async function drillNats(drill: NatsDrill, ctx: DrillContext): Promise<St
   let copies: readonly Fetched[] = [];
   const end = (more: Partial<StoreDrill> = {}): StoreDrill => ({ checks, takenMs: Math.min(...claims.map(({ atMs }) => atMs)), newestMs: undefined, servers: [], files: copies.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })), ...more });
 
+  // An empty server needs nothing of the copies: it starts beside them.
+  const starting = ctx.during('restore', 'starting a nats-server', () => ctx.sandbox.startNats(ctx.signal));
+  const begun = Promise.allSettled([starting]);
   const copied = await ctx.during('fetch', `copying ${set.files.length} file(s) of nats-${set.stamp}`, () => copyFiles(drill.directory, set.files, ctx.sandbox.directory, ctx.signal));
   if (!copied.ok) {
+    await begun;
     checks.push(failed('nats.files.readable', copied.failure.message));
     return end();
   }
   const backups = await readStreamBackups(copied.value);
   // The archives are read beside the restore: either takes seconds of a processor, and they need nothing of each other but the copies.
   const looking = ctx.during('verify', 'digesting and reading the archives', () => lookInto(backups, { copies: copied.value, manifest }, ctx));
-  const restoring = restoreAll(backups, { looking, manifest, drill }, ctx);
+  const restoring = restoreAll(backups, { starting, looking, manifest, drill }, ctx);
   const [, settled] = await Promise.allSettled([looking, restoring]);
   try {
-    const [{ files, streams: looked }, { checks: attempted, server, client, tried }] = await Promise.all([looking, restoring]);
+    const [{ files, streams }, { checks: attempted, server, client, tried }] = await Promise.all([looking, restoring]);
+    const looked = await readUnchecked(streams, (stream) => tried.get(stream)?.restored.ok === true, ctx);
     copies = files;
     claims.push(...looked.flatMap(({ seen }) => (seen?.writtenMs === undefined || seen.writtenMs === 0 ? [] : [{ of: 'header' as const, atMs: seen.writtenMs }])));
     checks.push(...checkFiles('nats', files, manifest), ...checkAge('nats', claims, { nowMs: ctx.clock.now(), maxAgeMs: ctx.limits.maxAgeMs }), checkStreams(backups, manifest), checkSource(manifest, live), checkLive(looked, live, Math.min(...claims.map(({ atMs }) => atMs))));
@@ -122,7 +127,7 @@ async function checkContent({ stream, seen, state }: Looked, { noted, aged, soun
 async function agedOut({ archive, config, seen }: Looked, restored: RestoredStream, state: WireState | undefined, ctx: DrillContext): Promise<number> {
   const maxAgeNs = Number(seen?.config?.['max_age'] ?? config?.['max_age'] ?? 0);
   if (archive === undefined || state === undefined || !(maxAgeNs > 0) || restored.messages >= state.messages) return 0;
-  const [again] = await readArchivesInWorker([{ path: archive.copy, sealsOnly: true, sinceMs: ctx.clock.now() - Math.floor(maxAgeNs / 1_000_000) }], ctx.signal);
+  const [again] = await readArchivesInWorker([{ path: archive.copy, sealsOnly: true, checkedElsewhere: true, sinceMs: ctx.clock.now() - Math.floor(maxAgeNs / 1_000_000) }], ctx.signal);
   const young = again?.messagesSince ?? 0;
   return restored.messages >= young ? state.messages - restored.messages : 0;
 }

@@ -34,9 +34,9 @@ export interface Restore {
 }
 
 /** `looking`: what is known of the archives, when it is known. Only a raw archive must wait for it, since it alone says what the stream was. */
-export async function restoreAll(backups: readonly StreamBackup[], { looking, manifest, drill }: { readonly looking: Promise<Look>; readonly manifest: Manifest | undefined; readonly drill: NatsDrill }, ctx: DrillContext): Promise<Restore> {
+export async function restoreAll(backups: readonly StreamBackup[], { starting, looking, manifest, drill }: { readonly starting: Promise<Result<SandboxNats>>; readonly looking: Promise<Look>; readonly manifest: Manifest | undefined; readonly drill: NatsDrill }, ctx: DrillContext): Promise<Restore> {
   const tried = new Map<string, Tried>();
-  const started = await ctx.during('restore', 'starting a nats-server', () => ctx.sandbox.startNats(ctx.signal));
+  const started = await starting;
   if (!started.ok) return { checks: [failed('nats.restore.loads', started.failure.message)], tried };
   const server = started.value;
   const isolation = checkIsolation('nats', { ids: [server.serverId], addresses: [addressOf(server)] }, drill.live);
