@@ -49,7 +49,7 @@ export function checkArchive(looked: Looked, live: NatsLive | undefined): readon
   const inMemory = memoryConsumers(looked, live);
   const problems = [...seen.problems, ...lostBlocks(seen, stateOf(looked)), ...ofConfig(looked, seen), ...(seen.problems.length > 0 ? [] : [...ofState(stateOf(looked), seen, inMemory), ...ofManifest(looked, seen)])];
   if (problems.length > 0) return [failed(name, `${someOf(problems)}.`)];
-  const checks = [passed(name, `A whole ${seen.format} archive: ${seen.messages} message record(s), ${seen.consumers.length} consumer(s)${inMemory > 0 ? `; the state of up to ${inMemory} more is kept in memory, and stands in no snapshot` : ''}.`)];
+  const checks = [passed(name, `A whole ${seen.format} archive: ${seen.messages} message record(s), ${seen.consumers.length} consumer(s)${inMemory > 0 ? `; the state of up to ${inMemory} more is kept in memory, and stands in no snapshot` : ''}${seen.checkedElsewhere === true ? '; the checksums of its chunks were compared by the server that restored it' : ''}.`)];
   if (stateOf(looked) === undefined && (seen.gaps ?? []).length > 0) checks.push(warning(`nats.gaps.${stream}`, `${someOf((seen.gaps ?? []).map(({ said }) => said))}. A stream like this one drops blocks, and nothing says how many messages it held.`));
   return checks;
 }
