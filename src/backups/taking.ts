@@ -1,10 +1,11 @@
 /** What taking a backup has in common: files under a temporary name until they are whole, digests, the manifest at the end. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { waitUntil, type Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Failure, type Result } from '#kernel/failure.ts';
+import { makeDirectory } from './directory.ts';
 import type { Manifest } from './manifest.ts';
 import { manifestFile, readName, stampOf, type Store } from './names.ts';
 
@@ -23,7 +24,7 @@ export interface Taken {
 /** A directory that can be written, or why not. */
 export async function prepareDirectory(directory: string): Promise<Result<null>> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     const probe = join(directory, `.probe${UNFINISHED}`);
     await writeFile(probe, '');
     await rm(probe);

@@ -72,7 +72,9 @@ function subject(rule: FindingRule): string {
   const scanned = scan(rule.say.text);
   const said = scanned.ok ? scanned.pieces.map((piece) => (piece.kind === 'text' ? piece.text : '…')).join('') : rule.say.text;
   const words = (/\p{L}/u.test(said) ? said : rule.if.text).replace(/\s+/g, ' ').trim();
-  return `"${cutText(words, LONGEST_SUBJECT)}"`;
+  // What follows its first sentence explains, and is mostly gaps.
+  const [first = words] = /^.*?[\p{L}\p{N}…)](?=\. )/u.exec(words) ?? [];
+  return `"${cutText(first, LONGEST_SUBJECT)}"`;
 }
 
 function reason(because: string): string {

@@ -1,7 +1,8 @@
 /** The Ed25519 key that signs evidence: made on first use, readable by its owner only, its public half beside it. */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { chmod, mkdir, open, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeDirectory } from '#backups/directory.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 
 const KEY_FILE_MAX_BYTES = 64 * 1024;
@@ -42,7 +43,7 @@ export async function openSigningKey(file: string): Promise<Result<SigningKey>> 
 
 /** Created only where nothing is, so that two drills at once do not make two keys. */
 async function makeUnlessThere(file: string): Promise<boolean> {
-  await mkdir(dirname(file), { recursive: true });
+  await makeDirectory(dirname(file));
   const { privateKey } = generateKeyPairSync('ed25519');
   try {
     const handle = await open(file, 'wx', 0o600);

@@ -1,7 +1,8 @@
 /** Writes the evidence of a drill: the bundle, its signature, and the reports that people read. */
 import { sign } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '#backups/directory.ts';
 import type { Clock } from '#kernel/clock.ts';
 import { canonicalJson, sha256 } from '#kernel/digest.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
@@ -33,7 +34,7 @@ export interface Evidence {
 
 export async function writeEvidence(outcome: DrillOutcome, context: BundleContext, to: EvidenceTo): Promise<Result<Evidence>> {
   try {
-    await mkdir(to.directory, { recursive: true });
+    await makeDirectory(to.directory);
     const key = await openSigningKey(to.key);
     if (!key.ok) return key;
     return succeed(await withLock(to.directory, to.clock, () => writeNext(outcome, context, to.directory, key.value)));

@@ -73,7 +73,7 @@ describe('the help of a family of commands', () => {
       for (const args of [[family, '--help'], [family, '-h'], ['help', family]]) {
         const { code, out } = await run(...args);
         expect(code, args.join(' ')).toBe(0);
-        for (const { name, summary } of COMMANDS.filter((command) => command.name.startsWith(`${family} `))) expect(out).toMatch(new RegExp(`${name} +${RegExp.escape(summary)}`));
+        for (const { name, summary } of COMMANDS.filter((command) => command.name.startsWith(`${family} `))) expect(out.replaceAll(/ +/g, ' ')).toContain(`${name} ${summary}`);
         expect(out).not.toContain('dlq-overflow');
       }
     }
