@@ -95,8 +95,9 @@ async function slackOf({ slack }: Config): Promise<Finding[]> {
 
 /** Systems that runbooks ask and this target does not have: one line, since it may be meant. */
 function missingOf(target: TargetConfig): Finding[] {
-  // Drills are configured in a section of their own.
-  const missing = SYSTEM_NAMES.filter((system) => system !== 'drill' && target[system as keyof TargetConfig] === undefined);
+  // Drills are configured in a section of their own; steps on backups and restores both go by the directory.
+  const keys = new Set(SYSTEM_NAMES.filter((system) => system !== 'drill').map((system) => (system === 'backup' || system === 'restore' ? 'backups' : system)));
+  const missing = [...keys].filter((key) => target[key as keyof TargetConfig] === undefined);
   if (missing.length === 0) return [];
   const lost = missing.includes('alertmanager') ? '; without an Alertmanager a resolve that is lost leaves its incident open' : '';
   return [{ what: target.name, state: 'warn', say: `has no ${missing.join(', ')} configured: what only they can tell stays unknown${lost}` }];

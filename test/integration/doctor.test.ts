@@ -46,7 +46,7 @@ describe('doctor', () => {
       `ok prod: redis: Redis at ${redis.address} answers and takes writes.`,
       expect.stringMatching(/^ok prod: nats: The server is healthy, and we can log in \(\d+ ms\)\.$/),
       expect.stringMatching(/^ok prod: kubernetes: Kubernetes v1\.\d+\.\d+, namespace cordum: its role may all that steps do$/),
-      expect.stringMatching(/^warn prod: has no alertmanager, cordum, grpc.* configured: what only they can tell stays unknown; without an Alertmanager a resolve that is lost leaves its incident open$/),
+      expect.stringMatching(/^warn prod: has no alertmanager, backups, cordum, grpc, http configured: what only they can tell stays unknown; without an Alertmanager a resolve that is lost leaves its incident open$/),
     ]);
     expect(notes).toEqual(expect.arrayContaining(['looking at the journal …', 'looking at Slack …', 'looking at prod: redis …', 'looking at prod: kubernetes …']));
     expect(JSON.stringify([lines, notes])).not.toContain('pa55word');
