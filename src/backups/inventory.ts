@@ -50,7 +50,8 @@ export async function readInventory(directory: string, wanted: (names: readonly 
   try {
     names = await readdir(directory);
   } catch (error) {
-    return fail('notFound', `The directory of backups ${directory} cannot be read: ${reasonOf(error)}.`);
+    const reason = reasonOf(error);
+    return fail('notFound', `The directory of backups ${directory} ${reason === 'ENOENT' ? 'does not exist (ENOENT)' : `cannot be read: ${reason}`}.`);
   }
   if (names.length > ENTRIES_MAX) return fail('tooLarge', `${directory} holds ${names.length} entries; a directory of backups has at most ${ENTRIES_MAX}.`);
   const found = new Map<string, { store: Store; stamp: string; files: BackupFile[]; manifest: BackupSet['manifest'] }>();
