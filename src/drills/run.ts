@@ -71,7 +71,7 @@ export interface DrillOutcome {
   readonly phases: Readonly<Record<Phase, number>>;
   readonly steps: readonly StepLine[];
   readonly live: LiveFacts | null;
-  readonly servers: StoreDrill['servers'];
+  readonly servers: readonly (StoreDrill['servers'][number] & { readonly program: 'redis-server' | 'nats-server' })[];
   readonly teardown: Teardown | null;
   readonly reaped: readonly string[];
   readonly choice: Choice;
@@ -126,7 +126,7 @@ export async function runDrill(request: DrillRequest, parts: DrillParts): Promis
     phases,
     steps,
     live: outcome.lives.length === 0 ? null : mergeLives(outcome.lives),
-    servers: drilled.flatMap(({ result }) => result.servers),
+    servers: drilled.flatMap(({ store, result }) => result.servers.map((server) => ({ program: store === 'nats' ? ('nats-server' as const) : ('redis-server' as const), ...server }))),
     teardown: teardown ?? null,
     reaped: outcome.reaped,
     choice: request.choice,

@@ -37,7 +37,7 @@ const shape = z.looseObject({
   previous: z.object({ id: text, sha256: text }).nullable(),
   drill: z.looseObject({ store: text, status: z.enum(['passed', 'failed']), startedAt: text, endedAt: text, requestedBy: text, directory: text, choice: z.looseObject({ kind: text, seed: text.optional(), windowMs: z.number().optional(), stamp: text.optional() }) }),
   backup: z.looseObject({ set: text, takenAt: text, ageSeconds: z.number(), bytes: z.number(), files: z.array(z.looseObject({ path: text, bytes: z.number(), sha256: text.nullable() })), sets: z.array(z.looseObject({ set: text, sampleSeed: text.nullable() })).optional() }).nullable(),
-  versions: z.looseObject({ tool: z.object({ name: text, version: text }), runtime: z.object({ node: text, platform: text }), servers: z.array(z.object({ id: text, version: text, address: text })) }),
+  versions: z.looseObject({ tool: z.object({ name: text, version: text }), runtime: z.object({ node: text, platform: text }), servers: z.array(z.object({ program: text.optional(), id: text, version: text, address: text })) }),
   isolation: z.looseObject({ sandbox: z.looseObject({ kind: text, id: text, addresses: z.array(text) }).nullable(), live: z.looseObject({ identity: z.array(text), addresses: z.array(text), connections: z.looseObject({ opened: z.number(), closed: z.number() }).nullable() }).nullable(), liveReadEndedAt: text.nullable(), sandboxStartedAt: text.nullable() }),
   steps: z.array(z.object({ phase: text, doing: text, startedAt: text, ms: z.number() })),
   checks: z.array(z.object({ name: text, status, detail: text })),
@@ -81,7 +81,7 @@ export function viewOf(bundle: JsonObject): ReportView {
 
 function summaryOf({ drill, backup, counts, rto }: Read): string {
   const what = backup === null ? 'No backup was restored' : `${backup.set}, ${formatDuration(backup.ageSeconds * 1_000)} old, ${(backup.sets ?? []).length > 1 ? 'were' : 'was'} restored apart from production`;
-  return `${what}. The drill has ${drill.status}: ${counts.passed} checks passed, ${counts.failed} failed; it took ${rto.seconds} s.`;
+  return `${what}. The drill has ${drill.status}: ${counts.passed} checks passed, ${counts.failed} failed${counts.warning > 0 ? `, ${counts.warning} warned` : ''}; it took ${rto.seconds} s.`;
 }
 
 function facts(read: Read): (readonly string[])[] {
@@ -96,7 +96,7 @@ function facts(read: Read): (readonly string[])[] {
     ['Taken', backup === null ? 'unknown' : `${backup.takenAt}${(backup.sets ?? []).length > 1 ? ' (the oldest of them)' : ''}, ${formatDuration(backup.ageSeconds * 1_000)} before the drill`],
     ...(backup?.sets ?? []).flatMap(({ set, sampleSeed }) => (sampleSeed === null ? [] : [['Sample', `${set}: drawn by the seed ${sampleSeed} when it was taken`]])),
     ['Loss of data (RPO)', rpo.seconds === null ? `not measured; the objective is ${rpo.objectiveSeconds} s` : `${rpo.seconds} s since the newest restored record (${rpo.newestRecordAt ?? 'unknown'}); the objective is ${rpo.objectiveSeconds} s`],
-    ['Restored into', versions.servers.map(({ id, version, address }) => `${version} at ${address} (${id})`).join('; ') || 'nothing'],
+    ['Restored into', versions.servers.map(({ program = '', id, version, address }) => `${program} ${version} at ${address} (${id})`.trim()).join('; ') || 'nothing'],
     ['Torn down', teardown === null ? 'nothing was started' : teardown.left.length === 0 && teardown.directoryGone ? `${teardown.processes} process(es) ended, the folder is gone` : teardown.left.join('; ') || 'the folder is still there'],
     ['Versions', `${versions.tool.name} ${versions.tool.version}, Node ${versions.runtime.node} on ${versions.runtime.platform}`],
     ['Drill before it', previous === null ? 'none: the chain begins here' : `${previous.id} (SHA-256 ${previous.sha256})`],

@@ -25,7 +25,7 @@ export function drillOutcome(more: Partial<DrillOutcome> = {}): DrillOutcome {
       { phase: 'fetch', doing: 'copying 1 file(s)', startedAt: '2026-11-21T06:00:05.200Z', ms: 400 },
     ],
     live: { identity: ['live-run-id'], addresses: ['redis:6379', '10.0.0.7:6379'], connections: { opened: 2, closed: 2 } },
-    servers: [{ id: 'sandbox-run-id', version: '7.0.15', address: '127.0.0.1:34567' }],
+    servers: [{ program: 'redis-server', id: 'sandbox-run-id', version: '7.0.15', address: '127.0.0.1:34567' }],
     teardown: { processes: 1, directoryGone: true, left: [] },
     reaped: [],
     choice: { kind: 'latest' },

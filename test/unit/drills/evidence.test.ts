@@ -254,7 +254,7 @@ describe('evidence that cannot be written', () => {
 
 describe('the reports', () => {
   const HOSTILE = `<script>alert(1)</script> | [x](https://evil.example) "q" 'a' & \u202Ereversed\u0000 \n# title ![p](http://e/x.png)`;
-  const hostile: Partial<DrillOutcome> = { checks: [{ name: 'nats.archive.EVIL', status: 'failed', detail: HOSTILE }], directory: HOSTILE, servers: [{ id: HOSTILE, version: HOSTILE, address: HOSTILE }] };
+  const hostile: Partial<DrillOutcome> = { checks: [{ name: 'nats.archive.EVIL', status: 'failed', detail: HOSTILE }], directory: HOSTILE, servers: [{ program: 'redis-server', id: HOSTILE, version: HOSTILE, address: HOSTILE }] };
 
   it('show every check, phase and control', async () => {
     const { reports } = await write(folder());
