@@ -4,14 +4,14 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { manifestShape } from '#backups/manifest.ts';
 import { fillRedis, testFolder } from '../../kit/drills/backups.ts';
-import { runCommand, type CommandRan } from '../../kit/drills/command.ts';
+import { runHere, type CommandRan } from '../../kit/drills/command.ts';
 import { requireServer } from '../../kit/servers/find.ts';
 import { startRedis, startRedisCluster, type RedisServer } from '../../kit/servers/redis.ts';
 
-const take = (url: string, out: string): Promise<CommandRan> => runCommand(['backup', 'take', 'config', '--url', url, '--out', out, '--json']);
+const take = (url: string, out: string): Promise<CommandRan> => runHere(['backup', 'take', 'config', '--url', url, '--out', out, '--json']);
 
 function drill(backups: string, ...more: readonly string[]): Promise<CommandRan> {
-  return runCommand(['drill', 'run', 'config', '--backups', backups, '--out', join(dirname(backups), 'evidence'), '--json', ...more]);
+  return runHere(['drill', 'run', 'config', '--backups', backups, '--out', join(dirname(backups), 'evidence'), '--json', ...more]);
 }
 
 interface Check {
@@ -44,7 +44,7 @@ describe('a backup of the configuration', () => {
     expect(ran.json()['holds']).toEqual({ keys: ['cfg:org:acme', 'cfg:system:default', 'cfg:system:policy', 'cfg:system:policy_snapshots'] });
     const file = JSON.parse(readFileSync(`${backups}/${String(ran.json()['set'])}.json`, 'utf8')) as { keys: { key: string; value: string }[] };
     expect(file.keys.find(({ key }) => key === 'cfg:system:default')?.value).toBe(document('default'));
-    expect((await runCommand(['backup', 'verify', backups])).code).toBe(0);
+    expect((await runHere(['backup', 'verify', backups])).code).toBe(0);
 
     const drilled = await drill(backups);
     expect([drilled.code, drilled.json()['status']], drilled.out).toEqual([0, 'passed']);
@@ -135,7 +135,7 @@ describe('a drill of a configuration backup that is not good', () => {
       writeFileSync(path, text);
       const drilled = await drill(backups);
       expect([drilled.code, checksOf(drilled).get(check)?.status], what).toEqual([1, 'failed']);
-      expect((await runCommand(['backup', 'verify', backups])).code, what).toBe(1);
+      expect((await runHere(['backup', 'verify', backups])).code, what).toBe(1);
     }
   });
 

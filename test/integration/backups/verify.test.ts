@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { backUpNats, backUpRedis, fillNats, fillRedis, testFolder } from '../../kit/drills/backups.ts';
-import { runCommand } from '../../kit/drills/command.ts';
+import { runCommand, runHere } from '../../kit/drills/command.ts';
 import { startNats } from '../../kit/servers/nats.ts';
 import { startRedis } from '../../kit/servers/redis.ts';
 
@@ -15,7 +15,7 @@ interface Verdict {
 }
 
 async function verify(directory: string, ...more: readonly string[]): Promise<{ readonly code: number | null; readonly said: readonly string[]; readonly verdicts: readonly Verdict[] }> {
-  const ran = await runCommand(['backup', 'verify', directory, '--json', ...more]);
+  const ran = await runHere(['backup', 'verify', directory, '--json', ...more]);
   const verdicts = ran.json()['sets'] as Verdict[];
   return { code: ran.code, verdicts, said: verdicts.flatMap(({ problems }) => problems.map(({ file, problem }) => `${file}: ${problem}`)) };
 }
@@ -31,7 +31,7 @@ describe('backups that Cordum’s own CronJobs took, without manifests', () => {
 
     const whole = await verify(directory);
     expect([whole.code, whole.said, whole.verdicts[0]?.notes]).toEqual([0, [], ['It has no manifest: whether it is what was backed up cannot be told.']]);
-    const listed = (await runCommand(['backup', 'list', directory, '--json'])).json();
+    const listed = (await runHere(['backup', 'list', directory, '--json'])).json();
     expect(listed).toMatchObject({ sets: [{ set: `redis-${stamp}`, manifest: 'none', complete: 'unknown', bytes: bytes.length, shards: 1 }], warnings: ['There is no backup of nats.', 'There is no backup of config.'] });
 
     for (const [what, damaged, said] of [
@@ -82,7 +82,7 @@ describe('a set with a manifest', () => {
     const directory = await testFolder('verify-manifest');
     const redis = await startRedis();
     await fillRedis(redis, 5);
-    const set = String((await runCommand(['backup', 'take', 'redis', '--url', redis.url, '--out', directory, '--json'])).json()['set']);
+    const set = String((await runHere(['backup', 'take', 'redis', '--url', redis.url, '--out', directory, '--json'])).json()['set']);
     const path = (name: string): string => join(directory, name);
     expect((await verify(directory)).code).toBe(0);
     const manifest = readFileSync(path(`${set}.manifest.json`), 'utf8');

@@ -1,26 +1,13 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Given, LocalOptions } from '#app/commands.ts';
-import { drillRun, drillVerify } from '#app/drills.ts';
-import { parseCommandLine } from '#cli/parse.ts';
 import { backUpRedis, fillRedis, testFolder } from '../../kit/drills/backups.ts';
+import { runHere } from '../../kit/drills/command.ts';
 import { startRedis } from '../../kit/servers/redis.ts';
 
-interface Answer {
-  readonly code: number;
-  readonly out: string;
-  readonly note: string;
-}
-
-async function run(...args: readonly string[]): Promise<Answer> {
-  const parsed = parseCommandLine(args);
-  if (parsed.kind !== 'command') throw new Error(JSON.stringify(parsed));
-  const out: string[] = [];
-  const note: string[] = [];
-  const options: LocalOptions = { config: undefined, json: parsed.given.switches.has('json'), out: (text) => out.push(text), note: (text) => note.push(text) };
-  const handler = parsed.command.name === 'drill run' ? (given: Given) => drillRun(given, options, new Promise(() => undefined)) : (given: Given) => drillVerify(given, options);
-  return { code: await handler(parsed.given), out: out.join('\n'), note: note.join('\n') };
+async function run(...args: readonly string[]): Promise<{ readonly code: number | null; readonly out: string; readonly note: string }> {
+  const { code, out, note } = await runHere(args);
+  return { code, out: out.trimEnd(), note: note.trimEnd() };
 }
 
 async function backups(): Promise<{ readonly directory: string; readonly rdb: string }> {
