@@ -2,11 +2,11 @@ import { readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from
 import { describe, expect, it } from 'vitest';
 import { manifestShape } from '#backups/manifest.ts';
 import { fillNats, testFolder } from '../../kit/drills/backups.ts';
-import { runCommand, type CommandRan } from '../../kit/drills/command.ts';
+import { runCommand, runHere, type CommandRan } from '../../kit/drills/command.ts';
 import { freePort } from '../../kit/servers/port.ts';
 import { startNats } from '../../kit/servers/nats.ts';
 
-const take = (url: string, out: string, ...more: readonly string[]): Promise<CommandRan> => runCommand(['backup', 'take', 'nats', '--url', url, '--out', out, '--json', ...more]);
+const take = (url: string, out: string, ...more: readonly string[]): Promise<CommandRan> => runHere(['backup', 'take', 'nats', '--url', url, '--out', out, '--json', ...more]);
 
 describe('a backup of JetStream', () => {
   it('holds the streams of Cordum as natscli lays them out, with a digest of every message, and says which others there are', async () => {
@@ -41,9 +41,9 @@ describe('a backup of JetStream', () => {
     expect(JSON.parse(readFileSync(`${folder}/CORDUM_JOBS.snapshot/backup.json`, 'utf8'))).toMatchObject({ config: { name: 'CORDUM_JOBS', subjects: ['job.>'] }, state: { messages: 20, consumer_count: 1 } });
     for (const { path } of manifest.files) expect(statSync(`${out}/${path}`).mode & 0o777, path).toBe(0o600);
 
-    expect((await runCommand(['backup', 'verify', out])).code).toBe(0);
+    expect((await runHere(['backup', 'verify', out])).code).toBe(0);
     truncateSync(`${folder}/CORDUM_JOBS.snapshot/stream.tar.s2`, 500);
-    const damaged = await runCommand(['backup', 'verify', out]);
+    const damaged = await runHere(['backup', 'verify', out]);
     expect([damaged.code, damaged.out]).toEqual([1, expect.stringContaining('CORDUM_JOBS.snapshot/stream.tar.s2: it has 500 bytes, by the manifest')]);
   });
 
@@ -59,7 +59,7 @@ describe('a backup of JetStream', () => {
     await (await nc.jetstreamManager()).streams.delete('CORDUM_SYS');
     const half = await take(`nats://${nats.address}`, out);
     expect([half.code, half.json()['missing']]).toEqual([1, ['CORDUM_SYS (there is no such stream)']]);
-    expect((await runCommand(['backup', 'verify', out, '--set', String(half.json()['set'])])).out).toContain('CORDUM_SYS (there is no such stream)');
+    expect((await runHere(['backup', 'verify', out, '--set', String(half.json()['set'])])).out).toContain('CORDUM_SYS (there is no such stream)');
     const strange = await take(`nats://${nats.address}`, out, '--stream', '../x');
     expect([strange.code, strange.note.trimEnd()]).toEqual([1, '"../x" is not the name of a stream.']);
   });

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { manifestShape, type Manifest } from '#backups/manifest.ts';
 import { fillRedis, testFolder } from '../../kit/drills/backups.ts';
-import { runCommand, type CommandRan } from '../../kit/drills/command.ts';
+import { runCommand, runHere, type CommandRan } from '../../kit/drills/command.ts';
 import { makeCertificates } from '../../kit/servers/certificates.ts';
 import { freePort } from '../../kit/servers/port.ts';
 import { startRedis, startRedisCluster } from '../../kit/servers/redis.ts';
@@ -17,7 +17,7 @@ function manifestIn(directory: string, ran: CommandRan): Manifest {
   return manifestShape.parse(JSON.parse(readFileSync(`${directory}/${String(ran.json()['manifest'])}`, 'utf8')));
 }
 
-const take = (url: string, out: string, ...more: readonly string[]): Promise<CommandRan> => runCommand(['backup', 'take', 'redis', '--url', url, '--out', out, '--json', ...more]);
+const take = (url: string, out: string, ...more: readonly string[]): Promise<CommandRan> => runHere(['backup', 'take', 'redis', '--url', url, '--out', out, '--json', ...more]);
 
 describe('a backup of a single Redis', () => {
   it('is taken with the facts of what is in it, readable by nobody else, and passes its own verification', async () => {
@@ -42,7 +42,7 @@ describe('a backup of a single Redis', () => {
     expect(manifest.redis?.sampleSeed).toMatch(/^[0-9a-f]{16}$/);
     expect(manifest.redis?.sample.find(({ key }) => key === 'job:result:1')?.expiresAt).toEqual(expect.any(String));
     expect(Date.parse(manifest.redis?.newestRecordAt ?? '')).toBeGreaterThan(0);
-    expect((await runCommand(['backup', 'verify', out])).code).toBe(0);
+    expect((await runHere(['backup', 'verify', out])).code).toBe(0);
   });
 
   it('is taken over TLS with a certificate of ours, and the password from a file', async () => {
@@ -180,7 +180,7 @@ describe('a backup of a cluster', () => {
     expect([part.code, part.json()['status']]).toEqual([1, 'incomplete']);
     expect(part.json()['missing']).toEqual([expect.stringContaining(`127.0.0.1:${second.port}`)]);
     expect(manifestIn(out, part).files).toHaveLength(2);
-    const verified = await runCommand(['backup', 'verify', out, '--set', String(part.json()['set'])]);
+    const verified = await runHere(['backup', 'verify', out, '--set', String(part.json()['set'])]);
     expect([verified.code, verified.out]).toEqual([1, expect.stringContaining('not complete')]);
   });
 });

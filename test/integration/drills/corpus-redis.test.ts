@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { drillOf, failuresOf, misses, placeOf } from '../../kit/backups/place.ts';
 import { CLUSTER, SINGLE } from '../../kit/backups/redis-damage.ts';
 import { fillRedis, testFolder } from '../../kit/drills/backups.ts';
-import { runCommand } from '../../kit/drills/command.ts';
+import { runHere } from '../../kit/drills/command.ts';
 import { startRedis, startRedisCluster, type RedisServer } from '../../kit/servers/redis.ts';
 
 const document = (id: string): string => JSON.stringify({ scope: 'system', scope_id: id, data: { limits: { jobs: 5 } }, revision: 1 });
@@ -12,7 +12,7 @@ const document = (id: string): string => JSON.stringify({ scope: 'system', scope
 async function take(redis: RedisServer): Promise<string> {
   const directory = join(await testFolder('good'), 'backups');
   mkdirSync(directory);
-  const taken = await runCommand(['backup', 'take', 'redis', '--url', redis.url, '--out', directory, '--json']);
+  const taken = await runHere(['backup', 'take', 'redis', '--url', redis.url, '--out', directory, '--json']);
   expect(taken.code, taken.note).toBe(0);
   return directory;
 }

@@ -9,7 +9,7 @@ import { systemClock } from '#kernel/clock.ts';
 import { Secret } from '#kernel/secret.ts';
 import { failuresOf, placeOf } from '../../kit/backups/place.ts';
 import { backUpNats, fillNats, fillRedis, testFolder } from '../../kit/drills/backups.ts';
-import { runCommand } from '../../kit/drills/command.ts';
+import { runHere } from '../../kit/drills/command.ts';
 import { startNats } from '../../kit/servers/nats.ts';
 import { startRedis, startRedisCluster } from '../../kit/servers/redis.ts';
 
@@ -114,7 +114,7 @@ describe('a good backup beside a live system that moved on', () => {
     await work;
     await load;
     for (const from of [busy, await alone('nats', busy), plain]) expect((await drilled('nats', from, url)).verdict).toBe('passed ');
-    for (const directory of [busy, plain]) expect(await runCommand(['backup', 'verify', directory])).toMatchObject({ code: 0 });
+    for (const directory of [busy, plain]) expect(await runHere(['backup', 'verify', directory])).toMatchObject({ code: 0 });
     await jsm.streams.purge('CORDUM_JOBS', { keep: 3 });
     await jsm.consumers.delete('CORDUM_JOBS', 'worker');
     await jsm.streams.update('CORDUM_JOBS', { max_msgs: 1_000_000, description: 'changed' });

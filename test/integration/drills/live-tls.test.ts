@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fillRedis, testFolder } from '../../kit/drills/backups.ts';
-import { runCommand } from '../../kit/drills/command.ts';
+import { runHere } from '../../kit/drills/command.ts';
 import { makeCertificates } from '../../kit/servers/certificates.ts';
 import { startNats } from '../../kit/servers/nats.ts';
 import { startRedis } from '../../kit/servers/redis.ts';
@@ -19,12 +19,12 @@ interface Access {
 async function expectTakenAndDrilled({ store, url, folder, flags }: Access): Promise<void> {
   const backups = join(folder, 'backups');
   const drill = ['drill', 'run', store, '--backups', backups, '--live', url, '--out', join(folder, 'evidence'), '--json'];
-  const taken = await runCommand(['backup', 'take', store, '--url', url, '--out', backups, '--json', ...flags]);
+  const taken = await runHere(['backup', 'take', store, '--url', url, '--out', backups, '--json', ...flags]);
   expect([taken.code, taken.note]).toEqual([0, expect.not.stringContaining('cannot')]);
-  const done = await runCommand([...drill, ...flags]);
+  const done = await runHere([...drill, ...flags]);
   expect([done.code, done.json()['status']], done.out).toEqual([0, 'passed']);
   expect(done.json()['checks']).toContainEqual(expect.objectContaining({ name: `${store}.sandbox.isolated`, status: 'passed' }));
-  const stranger = await runCommand([...drill, ...flags.slice(0, -4)]);
+  const stranger = await runHere([...drill, ...flags.slice(0, -4)]);
   expect(stranger.json()['checks']).toContainEqual(expect.objectContaining({ name: `${store}.live.readable`, status: 'failed' }));
   expect(done.out + done.note + stranger.out + stranger.note).not.toContain('tls-s3cr3t');
 }
