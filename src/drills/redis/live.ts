@@ -113,8 +113,16 @@ async function runIdOf(connection: RedisConnection): Promise<string> {
 
 /** None where the key is that of another node, or may not be read. */
 async function readDocuments(connection: RedisConnection): Promise<readonly Document[]> {
-  const texts = await Promise.all(REQUIRED_KEYS.map(async (key) => ({ key, text: await connection.call('GET', key).catch(() => undefined) })));
-  return texts.flatMap(({ key, text }) => (typeof text === 'string' ? [readDocument(key, text)] : []));
+  const documents: Document[] = [];
+  for (const key of REQUIRED_KEYS) {
+    try {
+      const text = await connection.call('GET', key);
+      if (typeof text === 'string') documents.push(readDocument(key, text));
+    } catch (error) {
+      if (!(error instanceof Error) || !/^(?:MOVED|CLUSTERDOWN|NOPERM|WRONGTYPE)\b/.test(error.message)) throw error;
+    }
+  }
+  return documents;
 }
 
 /** By a script that cannot write; where the user may not run scripts, key by key. */
