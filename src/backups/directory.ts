@@ -7,14 +7,12 @@ import { dirname } from 'node:path';
  * there that nothing can be made in it since it is not (`/proc`, seen on Node 26), and cannot be stopped either.
  */
 export async function makeDirectory(directory: string): Promise<void> {
+  const above = dirname(directory);
+  if (above !== directory && !(await exists(above))) await makeDirectory(above);
   try {
     await mkdir(directory);
   } catch (error) {
-    if (isThere(error) && (await stat(directory)).isDirectory()) return;
-    const above = dirname(directory);
-    if (!isMissing(error) || above === directory || (await exists(above))) throw error;
-    await makeDirectory(above);
-    await makeDirectory(directory);
+    if (!isThere(error) || !(await stat(directory)).isDirectory()) throw error;
   }
 }
 

@@ -17,6 +17,13 @@ it('a directory is made with those above it, and once more does no harm', async 
   expect(statSync(join(deep, 'd')).isDirectory()).toBe(true);
 });
 
+it('many may make the same directories at once', async () => {
+  const top = scratch();
+  const paths = Array.from({ length: 200 }, (_, at) => join(top, ...'abcdefgh'.slice(0, 1 + (at % 8))));
+  await Promise.all(paths.map(makeDirectory));
+  expect(statSync(join(top, ...'abcdefgh')).isDirectory()).toBe(true);
+});
+
 it('what cannot be made ends with the reason, below a file and where the system lets nobody', async () => {
   const file = join(scratch(), 'file');
   writeFileSync(file, '');
