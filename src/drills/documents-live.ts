@@ -17,6 +17,13 @@ export interface Document {
   readonly updatedMs: number | null;
 }
 
+/** What a live system says of its documents. */
+export interface LiveDocuments {
+  readonly documents: readonly Document[];
+  /** The keys that no server let be read: whether there is a document is not known. */
+  readonly unread: readonly string[];
+}
+
 /** Line ends and spaces, which a shell may have changed, do not count. */
 export function readDocument(key: string, text: string): Document {
   const digest = (content: string): string => createHash('sha256').update(content).digest('hex');
@@ -33,22 +40,27 @@ export function readDocument(key: string, text: string): Document {
 }
 
 /** `takenMs`: when the backup was taken. `ofLive`: its manifest names the live system, so what differs has changed there. */
-export function checkDocuments(store: string, restored: readonly Document[], live: readonly Document[] | undefined, { takenMs, ofLive }: { readonly takenMs: number; readonly ofLive: boolean }): Check {
+export function checkDocuments(store: string, restored: readonly Document[], live: LiveDocuments | undefined, { takenMs, ofLive }: { readonly takenMs: number; readonly ofLive: boolean }): Check {
   const name = `${store}.documents.live`;
   if (live === undefined) return skipped(name, 'No live system was given to compare with.');
   const wrong: string[] = [];
   const moved: string[] = [];
   let same = 0;
   for (const is of restored) {
-    const lives = live.find(({ key }) => key === is.key);
+    const lives = live.documents.find(({ key }) => key === is.key);
     const contradiction = lives === undefined || ofLive ? undefined : contradictionOf(is, lives, takenMs);
     if (lives?.sha256 === is.sha256) same += 1;
     else if (contradiction !== undefined) wrong.push(contradiction);
-    else moved.push(`${is.key} ${lives === undefined ? 'does not live any more' : 'was changed since'}`);
+    else moved.push(`${is.key} ${sinceThen(lives, live.unread.includes(is.key))}`);
   }
   if (wrong.length > 0) return failed(name, `${someOf(wrong)}.`);
   if (moved.length > 0) return warning(name, `${someOf(moved)}.`);
   return same === 0 ? skipped(name, 'There is no document to compare.') : passed(name, `${same} document(s) are what lives.`);
+}
+
+function sinceThen(lives: Document | undefined, unread: boolean): string {
+  if (lives !== undefined) return 'was changed since';
+  return unread ? 'could not be read from the live system' : 'does not live any more';
 }
 
 /** Why the live one cannot be a later one. Cordum gives both a revision and the time with each change; a `SET` by hand gives neither. */

@@ -73,7 +73,7 @@ export async function drillConfig({ directory, set, live }: ConfigDrill, ctx: Dr
     const restored = await ctx.during('restore', `restoring ${read.keys.length} key(s)`, () => restoreKeys(opened.value, read.keys));
     checks.push(...restored.checks);
     const verified = await ctx.during('verify', 'reading the documents', () => verifyKeys(opened.value, read.keys.filter(({ key }) => restored.keys.includes(key)), manifest));
-    checks.push(...verified.checks, checkDocuments('config', verified.documents, live?.documents, { takenMs: Math.min(...claims.map(({ atMs }) => atMs)), ofLive: isOfLive(manifest, live) }));
+    checks.push(...verified.checks, checkDocuments('config', verified.documents, live, { takenMs: Math.min(...claims.map(({ atMs }) => atMs)), ofLive: isOfLive(manifest, live) }));
     return end({ servers, newestMs: verified.newestMs });
   } finally {
     await opened.value.close();

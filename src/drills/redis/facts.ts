@@ -1,14 +1,12 @@
 /** What a drill of Redis is told besides the backup: how the live system looks, and what somebody planted in it. */
 import type { PrefixCount } from '#backups/redis/dataset.ts';
 import type { LiveFacts } from '../context.ts';
-import type { Document } from '../documents-live.ts';
+import type { LiveDocuments } from '../documents-live.ts';
 
-export interface RedisLive extends LiveFacts {
+export interface RedisLive extends LiveFacts, LiveDocuments {
   readonly mode: 'standalone' | 'cluster';
   /** What each of them owns and holds; a server that is no cluster owns no slots. */
   readonly primaries: readonly { readonly slots: readonly string[]; readonly keys: number }[];
-  /** Those without which Cordum does not start. */
-  readonly documents: readonly Document[];
   readonly keys: number;
   readonly prefixes: readonly PrefixCount[];
 }

@@ -48,13 +48,13 @@ export async function readRedisLive(at: readonly LiveAddress[], parts: RedisLive
   const identity = new Set([topology.runId, ...topology.nodeIds]);
   const prefixes = new Map<string, PrefixCount>();
   const primaries: { slots: readonly string[]; keys: number }[] = [];
-  const documents: Document[] = [];
+  const documents = new Map<string, Document | 'absent'>();
   for (const primary of topology.primaries) {
     const counted = await using(primary, async (connection) => ({ runId: await runIdOf(connection), prefixes: await countPrefixes(connection, signal), documents: await readDocuments(connection) }));
     if (!counted.ok) return counted;
     identity.add(counted.value.runId);
     primaries.push({ slots: primary.slots, keys: counted.value.prefixes.reduce((sum, { count }) => sum + count, 0) });
-    documents.push(...counted.value.documents);
+    for (const [key, document] of counted.value.documents) documents.set(key, document);
     for (const one of counted.value.prefixes) prefixes.set(one.prefix, addCounts(prefixes.get(one.prefix), one));
   }
   // A replica that is down has no run id, and none of its keys are missed: its address and node id are known all the same.
@@ -71,7 +71,8 @@ export async function readRedisLive(at: readonly LiveAddress[], parts: RedisLive
     connections: { opened, closed },
     mode: topology.mode,
     primaries,
-    documents,
+    documents: [...documents.values()].filter((one) => one !== 'absent'),
+    unread: REQUIRED_KEYS.filter((key) => !documents.has(key)),
     keys: counts.reduce((sum, { count }) => sum + count, 0),
     prefixes: counts.toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)),
   });
@@ -111,13 +112,13 @@ async function runIdOf(connection: RedisConnection): Promise<string> {
   return /^run_id:(\w+)/m.exec(String(await connection.call('INFO', 'server')))?.[1] ?? '';
 }
 
-/** None where the key is that of another node, or may not be read. */
-async function readDocuments(connection: RedisConnection): Promise<readonly Document[]> {
-  const documents: Document[] = [];
+/** Those without which Cordum does not start. Nothing of a key that is another node's, or may not be read. */
+async function readDocuments(connection: RedisConnection): Promise<ReadonlyMap<string, Document | 'absent'>> {
+  const documents = new Map<string, Document | 'absent'>();
   for (const key of REQUIRED_KEYS) {
     try {
       const text = await connection.call('GET', key);
-      if (typeof text === 'string') documents.push(readDocument(key, text));
+      documents.set(key, typeof text === 'string' ? readDocument(key, text) : 'absent');
     } catch (error) {
       if (!(error instanceof Error) || !/^(?:MOVED|CLUSTERDOWN|NOPERM|WRONGTYPE)\b/.test(error.message)) throw error;
     }

@@ -58,7 +58,7 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
       againstManifest(prefixes, manifest, { alone, over: expired + (await expiredSince(connections)) }),
       againstLive(prefixes, { live, alone, tolerance: ctx.limits.tolerance, ofLive: isOfLive(manifest, live) }),
       await checkRequired(restored),
-      checkDocuments('redis', await documentsOf(connections), live?.documents, { takenMs: restored.takenMs, ofLive: isOfLive(manifest, live) }),
+      checkDocuments('redis', await documentsOf(connections), live, { takenMs: restored.takenMs, ofLive: isOfLive(manifest, live) }),
       await checkSample(restored, ctx.clock.now()),
       checkRecords(records.flatMap(({ unreadable }) => unreadable), records, manifest),
       ...(await checkCanary(restored)),

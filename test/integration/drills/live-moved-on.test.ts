@@ -25,7 +25,7 @@ async function take(store: Store, url: string): Promise<string> {
 
 async function drilled(store: Store, directory: string, live: string) {
   const outcome = await performDrill('test', { store, directory, choice: { kind: 'latest' }, limits: LIMITS, temp: await testFolder('sandboxes'), live: { [store === 'nats' ? 'nats' : 'redis']: { url: new Secret(live) } } }, { clock: systemClock, signal: new AbortController().signal });
-  return { verdict: `${outcome.status} ${failuresOf(outcome)}`, statusOf: (name: string) => outcome.checks.find((one) => one.name === name)?.status };
+  return { verdict: `${outcome.status} ${failuresOf(outcome)}`, statusOf: (name: string) => outcome.checks.find((one) => one.name === name)?.status, detailOf: (name: string) => outcome.checks.find((one) => one.name === name)?.detail };
 }
 
 const alone = async (store: Store, directory: string): Promise<string> => (await placeOf(store, directory, { manifest: false })).directory;
@@ -50,6 +50,10 @@ describe('a good backup beside a live system that moved on', () => {
       expect(`${store}: ${verdict}`).toBe(`${store}: passed `);
       expect(statusOf(`${store}.documents.live`)).toBe('warning');
     }
+    await after.cli('ACL', 'SETUSER', 'drill', 'on', '>pw', '~*', '+@all', '-get');
+    const narrow = await drilled('redis', redis, after.url.replace('//', '//drill:pw@'));
+    expect(narrow.verdict).toBe('passed ');
+    expect(narrow.detailOf('redis.documents.live')).toContain('cfg:system:default could not be read from the live system');
     // By hand, with nothing that tells: known as a change of the live one by the run id alone.
     await before.cli('SET', 'cfg:system:policy', (await before.cli('GET', 'cfg:system:policy')).replace('"jobs":5', '"jobs":6'));
     expect((await drilled('redis', redis, before.url)).verdict).toBe('passed ');
@@ -77,6 +81,9 @@ describe('a good backup beside a live system that moved on', () => {
     const replica = (await Promise.all(nodes.map(async (node) => ({ node, role: await node.cli('ROLE') })))).find(({ role }) => role.startsWith('slave'))?.node;
     await replica?.cli('CLUSTER', 'FAILOVER', 'FORCE');
     await expect.poll(() => replica?.cli('ROLE'), { timeout: 15_000 }).toMatch(/^master/);
+    // Until the primary that was has heard of it, it takes writes and loses them.
+    const known = new RegExp(`:${replica?.port}@\\S+ (?:myself,)?master`);
+    await expect.poll(async () => (await Promise.all(nodes.map((node) => node.cli('CLUSTER', 'NODES')))).filter((text) => !known.test(text)), { timeout: 15_000 }).toEqual([]);
     await expect.poll(() => first.cli('-c', 'SET', 'cfg:system:default', changed(2)).catch(String), { timeout: 15_000 }).toBe('OK');
     for (const from of [directory, await alone('redis', directory)]) {
       const { verdict, statusOf } = await drilled('redis', from, first.url);

@@ -8,7 +8,7 @@ import type { NatsLive } from '#drills/nats/facts.ts';
 const TAKEN_MS = Date.parse('2026-11-21T06:00:00Z');
 const at = (minutes: number): string => new Date(TAKEN_MS + minutes * 60_000).toISOString();
 const document = (revision: number | undefined, jobs: number, minutes?: number) => readDocument('cfg:system:default', JSON.stringify({ data: { jobs }, ...(revision === undefined ? {} : { revision }), ...(minutes === undefined ? {} : { updated_at: at(minutes) }) }));
-const verdict = (is: ReturnType<typeof document>, lives: ReturnType<typeof document>, ofLive = false) => checkDocuments('redis', [is], [lives], { takenMs: TAKEN_MS, ofLive }).status;
+const verdict = (is: ReturnType<typeof document>, lives: ReturnType<typeof document>, ofLive = false) => checkDocuments('redis', [is], { documents: [lives], unread: [] }, { takenMs: TAKEN_MS, ofLive }).status;
 
 describe('a document', () => {
   it('that was changed since is told, whatever its revision', () => {
@@ -19,6 +19,12 @@ describe('a document', () => {
 
   it('that was restored under a higher revision is the same', () => {
     expect(verdict(document(3, 5, -60), document(9, 5, -60))).toBe('passed');
+  });
+
+  it('that is not there any more is told apart from one that nobody let be read', () => {
+    const against = (unread: readonly string[]) => checkDocuments('redis', [document(3, 5, -60)], { documents: [], unread }, { takenMs: TAKEN_MS, ofLive: true });
+    expect(against([])).toMatchObject({ status: 'warning', detail: expect.stringContaining('does not live any more') });
+    expect(against(['cfg:system:default'])).toMatchObject({ status: 'warning', detail: expect.stringContaining('could not be read') });
   });
 
   it('that contradicts the live one fails, unless the manifest names the live system', () => {

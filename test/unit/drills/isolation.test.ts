@@ -17,7 +17,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-const LIVE: RedisLive = { mode: 'standalone', primaries: [], documents: [], identity: ['live-run', 'live-node'], addresses: ['redis:6379', '10.0.0.7:6379'], keys: 1, prefixes: [] };
+const LIVE: RedisLive = { mode: 'standalone', primaries: [], documents: [], unread: [], identity: ['live-run', 'live-node'], addresses: ['redis:6379', '10.0.0.7:6379'], keys: 1, prefixes: [] };
 
 /** A sandbox that turns out to be `server`. */
 async function drillInto(server: { readonly runId: string; readonly host: string; readonly port: number }) {
