@@ -1,5 +1,6 @@
 /** `runbook-bot drill`: options read, parts put together, answers printed. */
-import { readFileSync } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { tmpdir } from 'node:os';
 import { loadConfigOfProcess } from '#config/load.ts';
@@ -121,8 +122,15 @@ function textOf(path: string): string {
   }
 }
 
-export async function drillReap({ options }: Given, { json, out }: LocalOptions): Promise<ExitCode> {
-  const reaped = await reapOrphans(resolve(options['temp'] ?? tmpdir()), systemClock);
+export async function drillReap({ options }: Given, { json, out, note }: LocalOptions): Promise<ExitCode> {
+  const parent = resolve(options['temp'] ?? tmpdir());
+  try {
+    await access(parent, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    note(`Nobody can say what was left in ${parent}: it cannot be read and written (${error instanceof Error && 'code' in error ? String(error.code) : 'for no reason given'}).`);
+    return 1;
+  }
+  const reaped = await reapOrphans(parent, systemClock);
   if (json) out(JSON.stringify({ reaped }));
   else out(reaped.length === 0 ? 'Nothing was left behind.' : reaped.map(({ folder, killed }) => `Removed ${folder}, ended ${killed.length} process(es).`).join('\n'));
   return 0;

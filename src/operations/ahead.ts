@@ -30,7 +30,10 @@ interface Window {
 
 export async function approveDrill(ctx: Context, principal: Principal, name: string, request: ApproveAhead): Promise<Answer<DrillApprovalView>> {
   const subject = await ctx.drillAhead(name);
-  if (subject === undefined) return refuse('not-found', `there is no drill ${name}`);
+  if (subject === undefined) {
+    const names = (await ctx.drills()).map((drill) => drill.name);
+    return refuse('not-found', `there is no drill ${name}; ${names.length === 0 ? 'none is configured' : `there are: ${names.join(', ')}`}`);
+  }
   const no = await whyNot(ctx, principal);
   if (no !== undefined) {
     ctx.audit.refused(principal.id, 'approval.ahead', name, no.problem);

@@ -67,8 +67,9 @@ export function mayDecide(request: DecisionRequest): Verdict {
 
 /** R3 is never one click. */
 function stepUp({ confirm, target, reason }: DecisionRequest, member: Verdict): Verdict {
-  if (confirm === undefined || confirm !== target) return deny('needs-confirmation', `type the name of the target, ${target}, to approve R3`);
-  if (reason === undefined || reason.trim() === '') return deny('needs-reason', 'give a reason to approve R3');
+  const reasoned = reason !== undefined && reason.trim() !== '';
+  if (confirm === undefined || confirm !== target) return deny('needs-confirmation', `type the name of the target, ${target}, ${reasoned ? '' : 'and give a reason '}to approve R3`);
+  if (!reasoned) return deny('needs-reason', 'give a reason to approve R3');
   return member;
 }
 

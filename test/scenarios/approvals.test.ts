@@ -111,7 +111,7 @@ describe('R3', () => {
     const { rig, runId, lamps } = await pending({ tier: 'R3', lamps: 1 });
     const { id, plan } = await rig.approvalOf(runId);
     const say = (who: typeof DORA, more: object) => rig.operations.decide(who, id, { ...approve, digest: plan.digest, ...more });
-    expect(await say(DORA, {})).toMatchObject({ problem: { rule: 'needs-confirmation' } });
+    expect(await say(DORA, {})).toMatchObject({ problem: { rule: 'needs-confirmation', message: expect.stringContaining('type the name of the target, prod, and give a reason') } });
     expect(await say(DORA, { confirm: 'PROD', reason: 'x' })).toMatchObject({ problem: { rule: 'needs-confirmation' } });
     expect(await say(DORA, { confirm: 'prod', reason: '  ' })).toMatchObject({ problem: { rule: 'needs-reason' } });
     expect(await say(ALICE, typed)).toMatchObject({ problem: { rule: 'not-in-role' } });

@@ -23,7 +23,7 @@ export function rtoChart(phasesMs: Readonly<Record<Phase, number>>, objectiveSec
   const shown = objectiveSeconds <= totalSeconds * 4;
   return draw(150, {
     legend: { bottom: 0, textStyle: font },
-    grid: { left: 10, right: 30, top: 16, bottom: 40, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
+    grid: { left: 10, right: 50, top: 16, bottom: 40, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
     xAxis: { type: 'value', name: 's', axisLabel: font, ...(shown ? { max: Math.ceil(Math.max(totalSeconds, objectiveSeconds) * 1.05) } : {}) },
     yAxis: { type: 'category', data: ['RTO'], axisLabel: font },
     series: COUNTED.map((phase, i) => ({
@@ -69,7 +69,7 @@ function trend(points: readonly TrendPoint[], valueOf: (point: TrendPoint) => nu
 }
 
 function objectiveLine(axis: 'xAxis' | 'yAxis', at: number) {
-  return { symbol: 'none', silent: true, lineStyle: { color: OBJECTIVE, type: 'dashed' }, label: { formatter: 'objective', ...font }, data: [{ [axis]: at }] };
+  return { symbol: 'none', silent: true, lineStyle: { color: OBJECTIVE, type: 'dashed' }, label: { formatter: 'objective', position: axis === 'yAxis' ? 'insideEndTop' : 'end', ...font }, data: [{ [axis]: at }] };
 }
 
 async function draw(height: number, option: EChartsCoreOption): Promise<string> {

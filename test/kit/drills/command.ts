@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { backupList, backupTake, backupVerify } from '#app/backups.ts';
 import type { ExitCode, Given, LocalOptions } from '#app/commands.ts';
-import { drillRun, drillVerify } from '#app/drills.ts';
+import { drillReap, drillRun, drillVerify } from '#app/drills.ts';
 import { parseCommandLine } from '#cli/parse.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
@@ -43,6 +43,7 @@ const HANDLERS: Readonly<Record<string, (given: Given, options: LocalOptions) =>
   'backup verify': backupVerify,
   'drill run': (given, options) => drillRun(given, options, STOPPED_BY_NOBODY),
   'drill verify': drillVerify,
+  'drill reap': drillReap,
 };
 
 /** The same words in this process, which spares its start: for what does not depend on the process. */
