@@ -3,7 +3,7 @@ import { type Result, succeed } from '#kernel/failure.ts';
 import type { Labels } from '#kernel/labels.ts';
 import type { PrometheusClient } from './client.ts';
 import { isSelector } from './query-text.ts';
-import { finite, joinNotes, labelRecords, type LabelRecord, MOST_SERIES, seriesKey, type State, timeText, worst } from './reading.ts';
+import { finite, histogramNotes, joinNotes, labelRecords, type LabelRecord, MOST_SERIES, seriesKey, type State, timeText, worst } from './reading.ts';
 import type { InstantSeries } from './schema.ts';
 import type { Call } from './transport.ts';
 
@@ -128,7 +128,7 @@ function sum(all: readonly Aged[], ask: InstantAsk, { remarks, ageKnown }: { rea
     ageSeconds,
     ageKnown,
     truncated,
-    note: joinNotes([...(truncated ? [`${all.length} series came, ${most} are shown; value, state and counts are of all.`] : []), ...remarks]),
+    note: joinNotes([...(truncated ? [`${all.length} series came, ${most} are shown; value, state and counts are of all.`] : []), ...histogramNotes(all.map(({ series }) => series)), ...remarks]),
     say: say(state, { value, total: all.length, usable: usable.length, ageSeconds }),
   };
 }

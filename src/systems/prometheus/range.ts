@@ -4,7 +4,7 @@ import { fail, type Result, succeed } from '#kernel/failure.ts';
 import type { PrometheusClient } from './client.ts';
 import { readAges } from './instant.ts';
 import { isSelector } from './query-text.ts';
-import { joinNotes, labelRecords, type LabelRecord, seriesKey, type State, type Stats, statsOf, timeText, worst } from './reading.ts';
+import { histogramNotes, joinNotes, labelRecords, type LabelRecord, seriesKey, type State, type Stats, statsOf, timeText, worst } from './reading.ts';
 import type { RangeSeries } from './schema.ts';
 import type { Call } from './transport.ts';
 
@@ -103,7 +103,7 @@ function sum(all: readonly RangeSeries[], ageOf: (series: RangeSeries) => number
     usable: usable.length,
     expected: by.expected,
     truncated,
-    note: joinNotes([...(truncated ? [`${all.length} series came, ${by.limit} are shown; value, state and counts are of all.`] : []), ...by.remarks]),
+    note: joinNotes([...(truncated ? [`${all.length} series came, ${by.limit} are shown; value, state and counts are of all.`] : []), ...histogramNotes(all), ...by.remarks]),
     say: say(state, numbers, { total: all.length, usable: usable.length, atLeast: by.atLeast }),
   };
 }

@@ -43,6 +43,12 @@ export function joinNotes(notes: readonly string[]): string {
   return cutText(redact([...new Set(notes)].join(' ')), LONGEST_NOTE);
 }
 
+/** In an answer with native histograms: what to ask instead. */
+export function histogramNotes(all: readonly { readonly histogram: boolean }[]): readonly string[] {
+  const count = all.filter(({ histogram }) => histogram).length;
+  return count === 0 ? [] : [`${count} series ${count === 1 ? 'is a native histogram, which has' : 'are native histograms, which have'} no single value: ask for histogram_quantile, histogram_avg or histogram_count.`];
+}
+
 export interface Stats {
   readonly points: number;
   readonly notNumbers: number;

@@ -16,12 +16,16 @@ export interface Sample {
 
 export interface InstantSeries extends Sample {
   readonly labels: Labels;
+  /** A native histogram: it has no single value, so its own is NaN. */
+  readonly histogram: boolean;
 }
 
 export interface RangeSeries {
   readonly labels: Labels;
   /** By time, oldest first. */
   readonly samples: readonly Sample[];
+  /** There are native histograms in it: they have no single value, so theirs is NaN. */
+  readonly histogram: boolean;
 }
 
 function toNumber(text: string): number {
@@ -34,19 +38,25 @@ function toSample([seconds, number]: readonly [number, number]): Sample {
   return { atMs: Math.round(seconds * 1_000), value: number };
 }
 
-/** Native histograms stand under `histogram` and have no single value. A matrix is no answer to an instant query; its newest samples count. */
-export const instantData = z.discriminatedUnion('resultType', [
-  z.object({ resultType: z.literal('vector'), result: z.array(z.object({ metric: labels, value: sample.optional(), histogram: z.tuple([z.number(), z.unknown()]).optional() })) }),
-  z.object({ resultType: z.enum(['scalar', 'string']), result: sample }),
-  z.object({ resultType: z.literal('matrix'), result: z.array(z.object({ metric: labels, values: z.array(sample).default([]) })) }),
-]).transform((data): readonly InstantSeries[] => {
-  if (data.resultType === 'vector') return data.result.map((one) => ({ labels: one.metric, ...toSample(one.value ?? [one.histogram?.[0] ?? 0, NaN]) }));
-  if (data.resultType === 'matrix') return data.result.map((one) => ({ labels: one.metric, ...toSample(one.values.at(-1) ?? [0, NaN]) }));
-  return [{ labels: {}, ...toSample(data.result) }];
+/** A native histogram stands under a name of its own, `histogram` or `histograms` (Prometheus 3.5.3, seen on its own metrics). */
+const histogram = z.tuple([z.number(), z.unknown()]);
+const series = z.object({ metric: labels, values: z.array(sample).default([]), histograms: z.array(histogram).default([]) }).transform(({ metric, values, histograms }): RangeSeries => {
+  const samples = [...values.map(toSample), ...histograms.map(([seconds]) => toSample([seconds, NaN]))];
+  return { labels: metric, samples: histograms.length === 0 ? samples : samples.toSorted((a, b) => a.atMs - b.atMs), histogram: histograms.length > 0 };
 });
 
-export const rangeData = z.object({ resultType: z.literal('matrix'), result: z.array(z.object({ metric: labels, values: z.array(sample).default([]) })) })
-  .transform((data): readonly RangeSeries[] => data.result.map((one) => ({ labels: one.metric, samples: one.values.map(toSample) })));
+/** A matrix is no answer to an instant query; its newest samples count. */
+export const instantData = z.discriminatedUnion('resultType', [
+  z.object({ resultType: z.literal('vector'), result: z.array(z.object({ metric: labels, value: sample.optional(), histogram: histogram.optional() })) }),
+  z.object({ resultType: z.enum(['scalar', 'string']), result: sample }),
+  z.object({ resultType: z.literal('matrix'), result: z.array(series) }),
+]).transform((data): readonly InstantSeries[] => {
+  if (data.resultType === 'vector') return data.result.map((one) => ({ labels: one.metric, histogram: one.histogram !== undefined, ...toSample(one.value ?? [one.histogram?.[0] ?? 0, NaN]) }));
+  if (data.resultType === 'matrix') return data.result.map((one) => ({ labels: one.labels, histogram: one.histogram, ...(one.samples.at(-1) ?? toSample([0, NaN])) }));
+  return [{ labels: {}, histogram: false, ...toSample(data.result) }];
+});
+
+export const rangeData = z.object({ resultType: z.literal('matrix'), result: z.array(series) }).transform((data): readonly RangeSeries[] => data.result);
 
 export const scalarData = z.object({ resultType: z.literal('scalar'), result: sample }).transform((data) => data.result[1]);
 
