@@ -4,7 +4,9 @@ import { redact } from '#kernel/redact.ts';
 import { cutText } from '#kernel/text.ts';
 import type { Matcher, SilenceData } from './schema.ts';
 
-export const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+/** Any text, since Alertmanager 0.27 (`service.name`); an older one refuses what is not plain, and says so. */
+export const LABEL_NAME = /^[^\p{Cc}\p{Cs}]+$/u;
+const PLAIN_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 /** How the bot's silences begin in `createdBy`. */
 export const CREATOR = 'cordum-runbook-bot';
 /** A silence of the bot lasts at most this long, whatever becomes of the bot. */
@@ -38,7 +40,7 @@ function canonical(matchers: readonly Matcher[]): string {
 }
 
 export function writeMatchers(matchers: readonly Matcher[]): string {
-  const parts = matchers.map(({ name, value, isRegex, isEqual }) => `${name}${isEqual ? '=' : '!'}${isRegex ? '~' : isEqual ? '' : '='}${JSON.stringify(value)}`);
+  const parts = matchers.map(({ name, value, isRegex, isEqual }) => `${PLAIN_NAME.test(name) ? name : JSON.stringify(name)}${isEqual ? '=' : '!'}${isRegex ? '~' : isEqual ? '' : '='}${JSON.stringify(value)}`);
   return cutText(redact(`{${parts.join(', ')}}`), 500);
 }
 

@@ -5,8 +5,10 @@
 import { fail, type Result, succeed } from '#kernel/failure.ts';
 
 const PLACEHOLDER = '$labels';
-/** As Prometheus's data model allows them; names that begin with `__` are its own. */
-export const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
+/** Any text, since Prometheus 3 (`service.name`); names that begin with `__` are its own. */
+export const LABEL_NAME = /^(?!__)[^\p{Cc}\p{Cs}]+$/u;
+/** All that Prometheus 2 knows. Others stand in quotes, which it then cannot read. */
+const PLAIN_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 export interface LabelValue {
   readonly name: string;
@@ -29,7 +31,7 @@ export function fillLabels(query: string, labels: readonly LabelValue[], orAll =
   if (places === undefined) return fail('invalid', `"${PLACEHOLDER}" must stand alone between the braces and commas of a selector, such as up{job="a", ${PLACEHOLDER}}.`);
   if (labels.length > 0 && places.length === 0) return fail('invalid', `There are labels to look for, but the query does not say where: write ${PLACEHOLDER} in its braces.`);
   if (labels.length === 0 && places.length > 0 && !orAll) return fail('refused', `The query says ${PLACEHOLDER}, but no label is given: it would match everything.`);
-  const matchers = labels.map(({ name, value }) => `${name}=${quoteText(value)}`).join(',');
+  const matchers = labels.map(({ name, value }) => `${PLAIN_NAME.test(name) ? name : quoteText(name)}=${quoteText(value)}`).join(',');
   let out = '';
   let from = 0;
   for (const at of places) {

@@ -1,7 +1,7 @@
 import { MockAgent } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { createAlertmanagerClient } from '#systems/alertmanager/client.ts';
-import { hidesMuch, matchesAll } from '#systems/alertmanager/silences.ts';
+import { equalities, hidesMuch, LABEL_NAME, matchesAll, writeMatchers } from '#systems/alertmanager/silences.ts';
 import { recordedAnswer } from '../../../kit/alertmanager.ts';
 import { createVirtualClock } from '../../../kit/clock.ts';
 
@@ -43,5 +43,11 @@ describe('silences', () => {
     for (const much of [silence('.*', true), silence('.+', true), silence('', false), silence('x', false, false)]) expect(hidesMuch(much)).toBe(true);
     for (const little of [silence('x', false), silence('x.*', true)]) expect(hidesMuch(little)).toBe(false);
     expect(matchesAll([{ name: 'constructor', value: 'x', isRegex: false, isEqual: true }], {})).toBe(false);
+  });
+
+  it('may name labels as OpenTelemetry does, which are told in quotes as Alertmanager does', () => {
+    expect(writeMatchers(equalities('A', [{ name: 'service.name', value: 'gw' }, { name: 'pool', value: 'a' }]))).toBe('{alertname="A", pool="a", "service.name"="gw"}');
+    for (const name of ['service.name', 'größe', 'a b', '__x']) expect(LABEL_NAME.test(name), name).toBe(true);
+    for (const name of ['', 'a\nb', '\ud800']) expect(LABEL_NAME.test(name), name).toBe(false);
   });
 });

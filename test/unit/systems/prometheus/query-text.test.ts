@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fillFreshBy, fillLabels, isSelector, quoteText } from '#systems/prometheus/query-text.ts';
+import { fillFreshBy, fillLabels, isSelector, LABEL_NAME, quoteText } from '#systems/prometheus/query-text.ts';
 
 const A = [{ name: 'pool', value: 'a' }];
 
@@ -13,6 +13,13 @@ describe('labels in a query', () => {
     expect(fillLabels('a{$labels} / b{ $labels , c="d"}', A)).toEqual({ ok: true, value: 'a{pool="a"} / b{ pool="a" , c="d"}' });
     expect(fillLabels('up', [])).toEqual({ ok: true, value: 'up' });
     expect(fillLabels('up{a="$labels"} # $labels', [])).toEqual({ ok: true, value: 'up{a="$labels"} # $labels' });
+  });
+
+  it('have their names in quotes where Prometheus 3 asks for it, and never one of its own', () => {
+    const filled = fillLabels('up{$labels}', [{ name: 'service.name', value: 'gw' }, { name: 'x"}or up{y', value: 'z' }, ...A]);
+    expect(filled).toEqual({ ok: true, value: String.raw`up{"service.name"="gw","x\"}or up{y"="z",pool="a"}` });
+    expect(filled.ok && isSelector(filled.value)).toBe(true);
+    for (const name of ['', '__name__', 'a\nb', '\ud800']) expect(LABEL_NAME.test(name), name).toBe(false);
   });
 
   it.each(['sum($labels)', '$labels', 'up{a="b" $labels}', 'up{x=$labels}', 'up{$labelsX}', 'up{$labels $labels}', 'up[$labels]'])('have no place in %s', (query) => {
