@@ -139,12 +139,22 @@ function onlineIn(peers: readonly PeerRow[]): number {
   return peers.filter((peer) => peer.online).length;
 }
 
-function peerRow(replica: { readonly name: string; readonly current: boolean; readonly offline: boolean; readonly active: number; readonly lag: number }): PeerRow {
+interface Replica {
+  readonly name: string;
+  readonly current: boolean;
+  readonly offline: boolean;
+  readonly heard: boolean;
+  readonly active: number;
+  readonly lag: number;
+}
+
+function peerRow(replica: Replica): PeerRow {
   return { name: replica.name, online: isOnline(replica), current: replica.current && isOnline(replica), lag: replica.lag, silentSeconds: Math.round(replica.active / 1_000) };
 }
 
-export function isOnline(replica: { readonly offline: boolean; readonly active: number }): boolean {
-  return !replica.offline && replica.active < SILENT_AFTER_MS;
+/** One that its leader has never heard is away unless it is current: of a group that nothing was said in yet all are. */
+export function isOnline(replica: Pick<Replica, 'current' | 'offline' | 'heard' | 'active'>): boolean {
+  return !replica.offline && (replica.heard || replica.current) && replica.active < SILENT_AFTER_MS;
 }
 
 interface Deciding {

@@ -3,9 +3,12 @@
  * (test/fixtures/nats) and to the real 2.9.10 that the tests run. Lenient on everything that we do not use.
  */
 import { z } from '#step-kit/index.ts';
-import { count, flag, instant, listOf, name, nanos } from './values.ts';
+import { count, flag, instant, listOf, msOfNanos, name, nanos } from './values.ts';
 
-const raftReplica = z.object({ name, current: flag, offline: flag, active: nanos, lag: count });
+/** `heard`: the leader has heard it since it leads. 2.15 says `active: 0` of one that was dead before, and nothing else (seen). */
+const raftReplica = z
+  .object({ name, current: flag, offline: flag, active: z.number().default(0), lag: count })
+  .transform(({ active, ...replica }) => ({ ...replica, heard: active > 0, active: msOfNanos(active) }));
 
 /** `/jsz`, `/varz`: the group that decides about streams. Only its leader lists the replicas. */
 const metaCluster = z.object({ name, leader: name, cluster_size: count, replicas: listOf(raftReplica) });

@@ -13,7 +13,7 @@ export const count = z.number().transform(safeInt).default(0);
 /** Nanoseconds, as milliseconds. */
 export const nanos = z
   .number()
-  .transform((value) => safeInt(value / NS_PER_MS))
+  .transform(msOfNanos)
   .default(0);
 
 /** A time as milliseconds since the epoch. 0: never; Go's zero time (year 1) is that as well. */
@@ -32,6 +32,10 @@ export function listOf<Item extends z.ZodType>(item: Item) {
     .array(item)
     .nullish()
     .transform((items): readonly z.output<Item>[] => items ?? []);
+}
+
+export function msOfNanos(value: number): number {
+  return safeInt(value / NS_PER_MS);
 }
 
 export function safeInt(value: number): number {

@@ -129,6 +129,9 @@ describe('a stream', () => {
     expect(problems({ cluster: { replicas: [replica('b'), replica('c', { active: 30e9 })] } })).toEqual(['replicaOffline warning']);
     expect(problems({ cluster: { replicas: [replica('b', { offline: true }), replica('c', { active: 30e9 })] } })).toEqual(['replicaOffline critical']);
     expect(problems({ cluster: { replicas: [replica('b', { current: false, lag: 9 }), replica('c')] } })).toEqual(['replicaBehind warning']);
+    // As 2.15.1 says it of a peer that was killed before this leader was elected, however long ago; and of one that was heard a moment ago.
+    expect(problems({ cluster: { replicas: [replica('b'), { name: 'c', current: false, active: 0, lag: 202, peer: '44jzkV9D' }] } })).toEqual(['replicaOffline warning']);
+    expect(problems({ cluster: { replicas: [replica('b'), replica('c', { current: false, active: 41_000, lag: 3 })] } })).toEqual(['replicaBehind warning']);
     expect(problems({ cluster: { leader: '' } })).toEqual(['noLeader critical']);
     expect(problems({}, false)).toEqual(['leaderUnseen warning']);
     expect(problems({ config: { max_bytes: 100 }, state: { bytes: 80 } })).toEqual(['nearlyFull warning']);
