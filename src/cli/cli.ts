@@ -7,7 +7,7 @@ import { jsonText } from './format.ts';
 import { commandHelp, familyHelp, overallHelp } from './help.ts';
 import type { ExitCode, Given, LocalCommands, LocalOptions } from '#app/commands.ts';
 import { parseCommandLine } from './parse.ts';
-import { usageOf } from './command.ts';
+import { usageHint } from './command.ts';
 import type { CommandSpec } from './command-spec.ts';
 import type { RemoteContext } from './remote/context.ts';
 import { approvals, approve, close, deny, incidents, killSwitch } from './remote/decisions.ts';
@@ -62,7 +62,7 @@ export async function runCommandLine(options: CliOptions): Promise<ExitCode> {
     return await (command.runs === 'remote' ? runRemote(command, given, options) : runLocal(command, given, options));
   } catch (error) {
     if (error instanceof WrongUsage) {
-      options.note(`${error.message}\nUsage: ${usageOf(command)}`);
+      options.note(`${error.message}\n${usageHint(command)}`);
       return 2;
     }
     if (!(error instanceof CommandFailed)) throw error;

@@ -106,3 +106,10 @@ export function usageOf(command: CommandSpec): string {
   });
   return ['runbook-bot', command.name, ...words, ...options].join(' ');
 }
+
+/** What stands below a usage error: the options that must be given, and where all are explained. */
+export function usageHint(command: CommandSpec): string {
+  const needed = Object.entries(command.options).filter(([, spec]) => spec.required === true);
+  const more = needed.length < Object.keys(command.options).length ? ' [options]' : '';
+  return `Usage: ${usageOf({ ...command, options: Object.fromEntries(needed) })}${more}\nSee: runbook-bot ${command.name} --help`;
+}

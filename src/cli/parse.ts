@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import type { Given } from '#app/commands.ts';
 import { nearest } from '#kernel/hints.ts';
-import { COMMANDS, EVERYWHERE, findCommand, LOCAL, optionsOf, REMOTE, usageOf } from './command.ts';
+import { COMMANDS, EVERYWHERE, findCommand, LOCAL, optionsOf, REMOTE, usageHint } from './command.ts';
 import type { CommandSpec, OptionSpec } from './command-spec.ts';
 
 export type Parsed =
@@ -101,7 +101,7 @@ function unknownCommand(name: string): Parsed {
 }
 
 function usage(message: string, command: CommandSpec | undefined): Parsed {
-  const how = command === undefined ? 'See: runbook-bot --help' : `Usage: ${usageOf(command)}`;
+  const how = command === undefined ? 'See: runbook-bot --help' : usageHint(command);
   return { kind: 'usage', message: `${message}\n${how}` };
 }
 

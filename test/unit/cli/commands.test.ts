@@ -121,6 +121,12 @@ describe('wrong usage', () => {
     }
   });
 
+  it('of a command shows what it cannot do without, and where the rest is explained', async () => {
+    const { note } = await run('drill', 'run', 'redis', '--evidence', 'x');
+    expect(note).toBe('There is no option --evidence.\nUsage: runbook-bot drill run DRILL [options]\nSee: runbook-bot drill run --help');
+    expect((await run('approve', 'a')).note).toContain('Usage: runbook-bot approve APPROVAL --digest D [options]\n');
+  });
+
   it('does not take the value of an option for the command', () => {
     const parsed = parseCommandLine(['--url', 'runs', 'cancel', 'cancel', '--reason', 'cancel']);
     expect(parsed).toMatchObject({ kind: 'command', command: { name: 'cancel' }, given: { words: { RUN: 'cancel' }, options: { url: 'runs', reason: 'cancel' } } });
