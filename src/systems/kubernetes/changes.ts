@@ -1,11 +1,12 @@
 /**
- * What writes to workloads share. Each plans with a server-side dry run of the very patch, keeps the resourceVersion in the
- * item, and applies with it: whatever moves meanwhile makes the API refuse (409), and tells a probe that a lost call cannot
- * land any more. A mark of the effect stands in the workload's annotations.
+ * What writes to workloads share. Each plans with a server-side dry run of the very patch and keeps the state of the workload
+ * in the item. It applies when that state still holds, with the resourceVersion that this last look has seen: whatever moves
+ * in between makes the API refuse (409). A mark of the effect stands in the workload's annotations.
  */
 import { type AppliedItem, type ApplyContext, type Capacity, fail, type Item, type ItemEnd, type Json, type JsonObject, type Plan, type PlanContext, type ProbeAnswer, type ProbeContext, type Result, type StepContext, succeed, type VerifyAnswer } from '#step-kit/index.ts';
 import { capacityOfRollout, tightest } from './capacity.ts';
 import type { KubernetesClient, Patch, ServiceName } from './client.ts';
+import { onFreshLook, stateOf } from './guard.ts';
 import { readHistory } from './history.ts';
 import { pod, workload } from './records.ts';
 import { troubleOf } from './problems.ts';
@@ -25,7 +26,7 @@ const HOPELESS_RESTARTS = 3;
 /** What is to be done to one workload. `patch` is called for the dry run, and again with the effect's key. */
 export interface Change {
   readonly title: string;
-  /** Beside the resourceVersion. */
+  /** Beside the state. */
   readonly current: JsonObject;
   readonly next: JsonObject;
   /** The version is the workload's, and the mark goes into its annotations. */
@@ -67,40 +68,47 @@ export async function planChanges<Input>(changing: Changing<Input>, input: Input
   return succeed({ summary: items.length === 0 ? 'There is nothing to change.' : changing.summary(items.map(({ title }) => title)), items, notes, ...(capacity === undefined ? {} : { capacity }) });
 }
 
-async function planOne<Input>(changing: Changing<Input>, client: KubernetesClient, service: ServiceName, input: Input, ctx: PlanContext): Promise<Result<{ item: Item; capacity: Capacity | undefined } | { nothing: string }>> {
+type Planned = { readonly item: Item; readonly capacity: Capacity | undefined } | { readonly nothing: string };
+
+async function planOne<Input>(changing: Changing<Input>, client: KubernetesClient, service: ServiceName, input: Input, ctx: PlanContext): Promise<Result<Planned>> {
   const call = { signal: ctx.signal };
-  const running = await readRunning(client, service, call);
+  return onFreshLook(() => decideNow(changing, client, service, input, ctx), async ({ running, decided }): Promise<Result<Planned>> => {
+    if ('nothing' in decided) return succeed(decided);
+    const { change } = decided;
+    const { kind, name, record } = running;
+    const capacity = changing.rolls ? capacityOfRollout(client, running) : succeed(undefined);
+    if (!capacity.ok) return capacity;
+    const tried = await client.patch(kind, name, change.patch(record.metadata.resourceVersion, 'dry-run'), workload, { ...call, dryRun: true });
+    if (!tried.ok) return withoutLanded(tried);
+    return succeed({ item: { key: keyOf(running), title: change.title, current: { ...change.current, state: stateOf(record) }, next: change.next }, capacity: capacity.value });
+  });
+}
+
+async function decideNow<Input>(changing: Changing<Input>, client: KubernetesClient, service: ServiceName, input: Input, ctx: StepContext): Promise<Result<{ running: Running; decided: Decided }>> {
+  const running = await readRunning(client, service, { signal: ctx.signal });
   if (!running.ok) return running;
   const decided = await changing.decide(client, running.value, input, ctx);
-  if (!decided.ok) return decided;
-  if ('nothing' in decided.value) return succeed(decided.value);
-  const { change } = decided.value;
-  const { kind, name, record } = running.value;
-  const capacity = changing.rolls ? capacityOfRollout(client, running.value) : succeed(undefined);
-  if (!capacity.ok) return capacity;
-  const version = record.metadata.resourceVersion;
-  const tried = await client.patch(kind, name, change.patch(version, 'dry-run'), workload, { ...call, dryRun: true });
-  if (!tried.ok) return withoutLanded(tried);
-  return succeed({ item: { key: keyOf(running.value), title: change.title, current: { ...change.current, resourceVersion: version }, next: change.next }, capacity: capacity.value });
+  return decided.ok ? succeed({ running: running.value, decided: decided.value }) : decided;
 }
 
 export async function applyChange<Input>(changing: Changing<Input>, item: Item, input: Input, ctx: ApplyContext): Promise<Result<{ service: string; changedAt: string; generation: number }>> {
   const client = ctx.use(Kubernetes);
   const service = serviceOfItem(client, item, changing.services(input));
   if (service === undefined) return fail('invalid', `${item.key} is not among the services of the input.`, 'no');
-  const running = await readRunning(client, service, { signal: ctx.signal });
-  if (!running.ok) return notLanded(running);
-  const version = field(item.current, 'resourceVersion');
-  if (running.value.record.metadata.resourceVersion !== version) return fail('conflict', `${spoken(running.value)} has changed since it was planned: nothing was sent.`, 'no');
-  const decided = await changing.decide(client, running.value, input, ctx);
-  if (!decided.ok) return notLanded(decided);
-  if ('nothing' in decided.value) return fail('conflict', decided.value.nothing, 'no');
-  const { kind, name } = running.value;
-  const patched = await client.patch(kind, name, decided.value.change.patch(version, ctx.idempotencyKey), workload, { signal: ctx.signal });
-  return patched.ok ? succeed({ service, changedAt: new Date(ctx.now()).toISOString(), generation: patched.value.metadata.generation }) : patched;
+  const look = async (): Promise<Result<{ running: Running; change: Change }>> => {
+    const seen = await decideNow(changing, client, service, input, ctx);
+    if (!seen.ok) return notLanded(seen);
+    const { running, decided } = seen.value;
+    if (stateOf(running.record) !== field(item.current, 'state')) return fail('conflict', `${spoken(running)} has changed since it was planned: nothing was sent.`, 'no');
+    return 'nothing' in decided ? fail('conflict', decided.nothing, 'no') : succeed({ running, change: decided.change });
+  };
+  return onFreshLook(look, async ({ running: { kind, name, record }, change }) => {
+    const patched = await client.patch(kind, name, change.patch(record.metadata.resourceVersion, ctx.idempotencyKey), workload, { signal: ctx.signal });
+    return patched.ok ? succeed({ service, changedAt: new Date(ctx.now()).toISOString(), generation: patched.value.metadata.generation }) : patched;
+  });
 }
 
-/** Whether the mark of the effect is there. Without it and with another version, the lost call was refused or will be. */
+/** Whether the mark of the effect is there. Without it the call has not landed, once the time is over within which it can. */
 export async function probeChange(item: Item, services: readonly ServiceName[], ctx: ProbeContext): Promise<ProbeAnswer> {
   const client = ctx.use(Kubernetes);
   const service = serviceOfItem(client, item, services);
@@ -111,8 +119,8 @@ export async function probeChange(item: Item, services: readonly ServiceName[], 
   if (metadata.annotations[EFFECT] === ctx.idempotencyKey) {
     return { landed: 'applied', result: { service, changedAt: new Date(ctx.intendedAt).toISOString(), generation: metadata.generation }, evidence: `${spoken(running.value)} carries the mark of this effect.` };
   }
-  if (metadata.resourceVersion === field(item.current, 'resourceVersion')) return { landed: 'notApplied', evidence: `${spoken(running.value)} is still at the version ${metadata.resourceVersion} that was planned for.` };
-  return { landed: 'notApplied', evidence: `${spoken(running.value)} has moved on to version ${metadata.resourceVersion} and does not carry the mark of this effect; the call named an older version, which Kubernetes refuses.` };
+  if (stateOf(running.value.record) === field(item.current, 'state')) return { landed: 'notApplied', evidence: `${spoken(running.value)} is still as it was planned for.` };
+  return { landed: 'notApplied', evidence: `${spoken(running.value)} has changed since it was planned, and does not carry the mark of this effect.` };
 }
 
 /** Whether what was changed still stands, by the step's own look at the workload. */

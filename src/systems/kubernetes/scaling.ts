@@ -5,8 +5,9 @@
 import { type AppliedItem, type ApplyContext, fail, type Item, type ItemEnd, type JsonObject, type Plan, type PlanContext, type ProbeAnswer, type ProbeContext, type Result, type StepContext, succeed, type VerifyAnswer, z } from '#step-kit/index.ts';
 import { ownerOf } from './autoscalers.ts';
 import { floorOf } from './capacity.ts';
-import { keyOf } from './changes.ts';
+import { keyOf, notLanded } from './changes.ts';
 import type { Call, KubernetesClient, ServiceName } from './client.ts';
+import { onFreshLook, stateOf } from './guard.ts';
 import { type Hpa, hpa, scale } from './records.ts';
 import { judge, readRunning, type Running, spoken } from './rollouts.ts';
 import { Kubernetes } from './system.ts';
@@ -55,19 +56,19 @@ export async function planScale(direction: Direction, input: ScaleInput, ctx: Pl
   const call = { signal: ctx.signal };
   const refused = outOfBounds(client, input);
   if (refused !== undefined) return refused;
-  const seen = await see(client, input.service, call);
-  if (!seen.ok) return seen;
-  const { running, owner } = seen.value;
-  const items = itemsFor(direction, seen.value, input).filter(({ key }) => ctx.only === undefined || key === ctx.only);
-  const only = ctx.only === undefined || items.length > 0 ? undefined : laterItem(seen.value, ctx.only, input);
-  const wanted = only === undefined ? items : [only];
-  if (wanted.length === 0) return succeed({ summary: `${spoken(running)} has ${plural(running.record.spec.replicas, 'replica')}: there is nothing to scale ${direction} to ${input.replicas}.`, items: [] });
-  const last = wanted.at(-1);
-  const tried = last === undefined ? undefined : await send(client, seen.value, targetOf(last), { ...call, dryRun: true });
-  if (tried?.ok === false) return fail(tried.failure.reason, `The dry run was refused. ${tried.failure.message}`);
-  const how = owner === undefined ? '' : ` Its autoscaler ${owner.metadata.name} owns the number, so its bounds are changed.`;
-  const summary = `Scale ${running.name} ${direction} to ${input.replicas}.${how}`;
-  return succeed(direction === 'up' ? { summary, items: wanted } : { summary, items: wanted, capacity: { total: running.record.status.readyReplicas, floor: floorOf(client, running) } });
+  return onFreshLook(() => see(client, input.service, call), async (seen): Promise<Result<Plan>> => {
+    const { running, owner } = seen;
+    const items = itemsFor(direction, seen, input).filter(({ key }) => ctx.only === undefined || key === ctx.only);
+    const only = ctx.only === undefined || items.length > 0 ? undefined : laterItem(seen, ctx.only, input);
+    const wanted = only === undefined ? items : [only];
+    if (wanted.length === 0) return succeed({ summary: `${spoken(running)} has ${plural(running.record.spec.replicas, 'replica')}: there is nothing to scale ${direction} to ${input.replicas}.`, items: [] });
+    const last = wanted.at(-1);
+    const tried = last === undefined ? undefined : await send(client, seen, targetOf(last), { ...call, dryRun: true });
+    if (tried?.ok === false) return fail(tried.failure.reason, `The dry run was refused. ${tried.failure.message}`);
+    const how = owner === undefined ? '' : ` Its autoscaler ${owner.metadata.name} owns the number, so its bounds are changed.`;
+    const summary = `Scale ${running.name} ${direction} to ${input.replicas}.${how}`;
+    return succeed(direction === 'up' ? { summary, items: wanted } : { summary, items: wanted, capacity: { total: running.record.status.readyReplicas, floor: floorOf(client, running) } });
+  });
 }
 
 function outOfBounds(client: KubernetesClient, { service, replicas: wanted, bounds }: ScaleInput): Result<never> | undefined {
@@ -79,44 +80,44 @@ function outOfBounds(client: KubernetesClient, { service, replicas: wanted, boun
 
 function itemsFor(direction: Direction, { running, owner }: Seen, { replicas: wanted, bounds }: ScaleInput): Item[] {
   const now = running.record.spec.replicas;
-  const version = owner?.metadata.resourceVersion ?? running.record.metadata.resourceVersion;
+  const state = stateOf(owner ?? running.record);
   if (owner !== undefined && bounds !== undefined) {
     const { minReplicas, maxReplicas } = owner.spec;
     if (minReplicas === bounds.min && maxReplicas === bounds.max) return [];
     const next = { replicas: wanted, minReplicas: bounds.min, maxReplicas: bounds.max, autoscaler: owner.metadata.name };
-    return [{ key: keyOf(running), title: `Give the autoscaler of ${running.name} the bounds ${bounds.min} to ${bounds.max}`, current: { minReplicas, maxReplicas, resourceVersion: version }, next }];
+    return [{ key: keyOf(running), title: `Give the autoscaler of ${running.name} the bounds ${bounds.min} to ${bounds.max}`, current: { minReplicas, maxReplicas, state }, next }];
   }
-  if (direction === 'up') return scaleUp(running, owner, wanted, version);
+  if (direction === 'up') return scaleUp(running, owner, wanted, state);
   const items: Item[] = [];
-  for (let from = now; from > wanted; from -= 1) items.push(oneDown(running, owner, from, from === now ? { key: keyOf(running), version } : { key: laterKey(running, from), after: now - from }));
+  for (let from = now; from > wanted; from -= 1) items.push(oneDown(running, owner, from, from === now ? { key: keyOf(running), state } : { key: laterKey(running, from), after: now - from }));
   return items;
 }
 
-function scaleUp(running: Running, owner: Hpa | undefined, wanted: number, version: string): Item[] {
+function scaleUp(running: Running, owner: Hpa | undefined, wanted: number, state: string): Item[] {
   const key = keyOf(running);
   const now = running.record.spec.replicas;
   if (owner === undefined) {
     if (now >= wanted) return [];
-    return [{ key, title: `Scale ${running.name} from ${now} to ${wanted}`, current: { replicas: now, generation: running.record.metadata.generation, resourceVersion: version }, next: { replicas: wanted } }];
+    return [{ key, title: `Scale ${running.name} from ${now} to ${wanted}`, current: { replicas: now, state }, next: { replicas: wanted } }];
   }
   const { minReplicas, maxReplicas } = owner.spec;
   // The autoscaler's own number moves by itself; what people set is its least.
   if (minReplicas >= wanted) return [];
   const next = { replicas: wanted, minReplicas: wanted, maxReplicas: Math.max(maxReplicas, wanted), autoscaler: owner.metadata.name };
-  return [{ key, title: `Raise the least replicas of ${running.name} from ${minReplicas} to ${wanted}`, current: { minReplicas, maxReplicas, resourceVersion: version }, next }];
+  return [{ key, title: `Raise the least replicas of ${running.name} from ${minReplicas} to ${wanted}`, current: { minReplicas, maxReplicas, state }, next }];
 }
 
 /**
- * One replica less. Of the first item the version is known. A later one follows changes of ours, so it names what they leave
+ * One replica less. Of the first item the state is known. A later one follows changes of ours, so it names what they leave
  * behind: the number, and the generation, which moves by one with each of them and with any change by somebody else.
  */
-function oneDown(running: Running, owner: Hpa | undefined, from: number, place: { key: string; version: string } | { key: string; after: number }): Item {
+function oneDown(running: Running, owner: Hpa | undefined, from: number, place: { key: string; state: string } | { key: string; after: number }): Item {
   const to = from - 1;
-  const guard: JsonObject = 'version' in place ? { resourceVersion: place.version } : owner === undefined ? { generation: running.record.metadata.generation + place.after } : {};
+  const guard: JsonObject = 'state' in place ? { state: place.state } : owner === undefined ? { generation: running.record.metadata.generation + place.after } : {};
   const title = `Scale ${running.name} from ${from} to ${to}`;
   if (owner === undefined) return { key: place.key, title, current: { replicas: from, ...guard }, next: { replicas: to } };
   const { minReplicas, maxReplicas } = owner.spec;
-  const most = 'version' in place ? maxReplicas : from;
+  const most = 'state' in place ? maxReplicas : from;
   return {
     key: place.key,
     title: `${title} (its autoscaler may have at most ${to})`,
@@ -154,13 +155,16 @@ async function send(client: KubernetesClient, { running, owner }: Seen, to: Targ
 
 export async function applyScale(item: Item, input: ScaleInput, ctx: ApplyContext): Promise<Result<z.output<typeof scaleOutput>>> {
   const client = ctx.use(Kubernetes);
-  const seen = await see(client, input.service, { signal: ctx.signal });
-  if (!seen.ok) return fail(seen.failure.reason, seen.failure.message, 'no');
-  const moved = hasMoved(item, seen.value);
-  if (moved) return fail('conflict', `${spoken(seen.value.running)} has changed since it was planned: nothing was sent.`, 'no');
   const to = targetOf(item);
-  const sent = await send(client, seen.value, to, { signal: ctx.signal });
-  return sent.ok ? succeed({ service: input.service, replicas: to.replicas, byAutoscaler: to.autoscaler !== undefined, changedAt: new Date(ctx.now()).toISOString() }) : sent;
+  const look = async (): Promise<Result<Seen>> => {
+    const seen = await see(client, input.service, { signal: ctx.signal });
+    if (!seen.ok) return notLanded(seen);
+    return hasMoved(item, seen.value) ? fail('conflict', `${spoken(seen.value.running)} has changed since it was planned: nothing was sent.`, 'no') : seen;
+  };
+  return onFreshLook(look, async (seen) => {
+    const sent = await send(client, seen, to, { signal: ctx.signal });
+    return sent.ok ? succeed({ service: input.service, replicas: to.replicas, byAutoscaler: to.autoscaler !== undefined, changedAt: new Date(ctx.now()).toISOString() }) : sent;
+  });
 }
 
 /** Whatever the item's `current` names must still hold. */
@@ -169,7 +173,7 @@ function hasMoved(item: Item, { running, owner }: Seen): boolean {
   const live: Record<string, unknown> = {
     replicas: spec.replicas,
     generation: metadata.generation,
-    resourceVersion: targetOf(item).autoscaler === undefined ? metadata.resourceVersion : owner?.metadata.resourceVersion,
+    state: targetOf(item).autoscaler === undefined ? stateOf(running.record) : owner === undefined ? undefined : stateOf(owner),
     minReplicas: owner?.spec.minReplicas,
     maxReplicas: owner?.spec.maxReplicas,
   };

@@ -1,7 +1,8 @@
-import { type Capacity, defineWrite, fail, type ItemEnd, type PlanContext, type Result, type StepContext, succeed, z } from '#step-kit/index.ts';
+import { type Capacity, defineWrite, fail, type ItemEnd, type Plan, type PlanContext, type Result, type StepContext, succeed, z } from '#step-kit/index.ts';
 import { takenByRollout } from '../capacity.ts';
 import { EFFECT, guarded, LANDS_WITHIN_MS, notLanded } from '../changes.ts';
 import type { Patch } from '../client.ts';
+import { onFreshLook, stateOf } from '../guard.ts';
 import { RESTARTED_AT } from '../history.ts';
 import { type WorkloadRecord, workload } from '../records.ts';
 import { judge, spoken } from '../rollouts.ts';
@@ -37,36 +38,18 @@ export const workloadRestart = defineWrite({
   examples: [{ title: 'The workers of a drained pool', with: { name: 'mock-bank-worker' } }],
   async plan(given, ctx) {
     if (ctx.only !== undefined && ctx.only !== keyOf(given)) return succeed({ summary: 'It is not the workload to restart.', items: [] });
-    const found = await read(given, ctx);
-    if (!found.ok) return found;
-    const { spec, metadata } = found.value.record;
-    const why = whyNot(found.value);
-    if (why !== undefined) return fail('refused', why);
-    if (spec.replicas === 0) return succeed({ summary: `${spoken(found.value)} is scaled to 0: there is nothing to restart.`, items: [] });
-    const capacity = capacityOf(found.value);
-    if (!capacity.ok) return capacity;
-    const tried = await ctx.use(Kubernetes).patch(found.value.kind, found.value.name, patchOf(metadata.resourceVersion, 'dry-run', ctx.now()), workload, { signal: ctx.signal, dryRun: true });
-    if (!tried.ok) return fail(tried.failure.reason, `The dry run was refused. ${tried.failure.message}`);
-    return succeed({
-      summary: `Restart ${spoken(found.value)} (${spec.replicas} pods), as its rollout strategy says.`,
-      items: [
-        {
-          key: keyOf(given),
-          title: `Restart ${found.value.name}`,
-          current: { restartedAt: spec.template.metadata.annotations[RESTARTED_AT] ?? '', replicas: spec.replicas, resourceVersion: metadata.resourceVersion },
-          next: { action: 'its pods are replaced by new ones of the same revision' },
-        },
-      ],
-      ...(capacity.value === undefined ? {} : { capacity: capacity.value }),
-    });
+    return onFreshLook(() => read(given, ctx), (found) => planOn(found, given, ctx));
   },
   async apply(item, given, ctx) {
-    const found = await read(given, ctx);
-    if (!found.ok) return notLanded(found);
-    const version = field(item.current, 'resourceVersion');
-    if (found.value.record.metadata.resourceVersion !== version) return fail('conflict', `${spoken(found.value)} has changed since it was planned: nothing was sent.`, 'no');
-    const patched = await ctx.use(Kubernetes).patch(found.value.kind, found.value.name, patchOf(version, ctx.idempotencyKey, ctx.now()), workload, { signal: ctx.signal });
-    return patched.ok ? succeed({ name: found.value.name, changedAt: new Date(ctx.now()).toISOString(), generation: patched.value.metadata.generation }) : patched;
+    const look = async (): Promise<Result<Found>> => {
+      const found = await read(given, ctx);
+      if (!found.ok) return notLanded(found);
+      return stateOf(found.value.record) === field(item.current, 'state') ? found : fail('conflict', `${spoken(found.value)} has changed since it was planned: nothing was sent.`, 'no');
+    };
+    return onFreshLook(look, async ({ kind, name, record }) => {
+      const patched = await ctx.use(Kubernetes).patch(kind, name, patchOf(record.metadata.resourceVersion, ctx.idempotencyKey, ctx.now()), workload, { signal: ctx.signal });
+      return patched.ok ? succeed({ name, changedAt: new Date(ctx.now()).toISOString(), generation: patched.value.metadata.generation }) : patched;
+    });
   },
   async probe(item, given, ctx) {
     const found = await read(given, ctx);
@@ -75,8 +58,8 @@ export const workloadRestart = defineWrite({
     if (metadata.annotations[EFFECT] === ctx.idempotencyKey) {
       return { landed: 'applied', result: { name: found.value.name, changedAt: new Date(ctx.intendedAt).toISOString(), generation: metadata.generation }, evidence: `${spoken(found.value)} carries the mark of this effect.` };
     }
-    if (metadata.resourceVersion === field(item.current, 'resourceVersion')) return { landed: 'notApplied', evidence: `${spoken(found.value)} is still at the version that was planned for.` };
-    return { landed: 'notApplied', evidence: `${spoken(found.value)} has moved on and does not carry the mark of this effect; the call named an older version, which Kubernetes refuses.` };
+    if (stateOf(found.value.record) === field(item.current, 'state')) return { landed: 'notApplied', evidence: `${spoken(found.value)} is still as it was planned for.` };
+    return { landed: 'notApplied', evidence: `${spoken(found.value)} has changed since it was planned, and does not carry the mark of this effect.` };
   },
   async verify(applied, given, ctx) {
     const found = await read(given, ctx);
@@ -86,6 +69,30 @@ export const workloadRestart = defineWrite({
     return succeed({ ends: Object.fromEntries(applied.map(({ item }) => [item.key, end])), say: `${found.value.name}: ${why}` });
   },
 });
+
+async function planOn(found: Found, given: Input, ctx: PlanContext): Promise<Result<Plan>> {
+  const { kind, name, record } = found;
+  const { spec, metadata } = record;
+  const why = whyNot(found);
+  if (why !== undefined) return fail('refused', why);
+  if (spec.replicas === 0) return succeed({ summary: `${spoken(found)} is scaled to 0: there is nothing to restart.`, items: [] });
+  const capacity = capacityOf(found);
+  if (!capacity.ok) return capacity;
+  const tried = await ctx.use(Kubernetes).patch(kind, name, patchOf(metadata.resourceVersion, 'dry-run', ctx.now()), workload, { signal: ctx.signal, dryRun: true });
+  if (!tried.ok) return fail(tried.failure.reason, `The dry run was refused. ${tried.failure.message}`);
+  return succeed({
+    summary: `Restart ${spoken(found)} (${spec.replicas} pods), as its rollout strategy says.`,
+    items: [
+      {
+        key: keyOf(given),
+        title: `Restart ${name}`,
+        current: { restartedAt: spec.template.metadata.annotations[RESTARTED_AT] ?? '', replicas: spec.replicas, state: stateOf(record) },
+        next: { action: 'its pods are replaced by new ones of the same revision' },
+      },
+    ],
+    ...(capacity.value === undefined ? {} : { capacity: capacity.value }),
+  });
+}
 
 async function read(given: Input, ctx: Pick<StepContext | PlanContext, 'use' | 'signal'>): Promise<Result<Found>> {
   const client = ctx.use(Kubernetes);

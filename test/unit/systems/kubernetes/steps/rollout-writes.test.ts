@@ -26,7 +26,7 @@ describe('a restart', () => {
   it('is tried as a dry run first, and changes nothing by it', async () => {
     const before = kube.get('deployments', 'cordum-safety-kernel').metadata.resourceVersion;
     const plan = await (await writeRig(rolloutRestart, kube)).planned(kernel);
-    expect(plan.items).toMatchObject([{ key: 'deployment/cordum-safety-kernel', current: { resourceVersion: before } }]);
+    expect(plan.items).toMatchObject([{ key: 'deployment/cordum-safety-kernel', current: { state: expect.stringMatching(/^[0-9a-f]{16}$/) } }]);
     expect(writes()).toEqual(['cordum-safety-kernel?dryRun']);
     expect(kube.get('deployments', 'cordum-safety-kernel').metadata.resourceVersion).toBe(before);
   });
@@ -74,6 +74,45 @@ describe('a restart', () => {
     kube.touch('deployments', 'cordum-safety-kernel', { metadata: { labels: { touched: 'yes' } } });
     expect(await rig.apply(item, kernel)).toMatchObject({ ok: false, failure: { reason: 'conflict', landed: 'no' } });
     expect(await rig.probe(item, kernel)).toMatchObject({ landed: 'notApplied' });
+  });
+
+  it('stays as it was planned while only the status moves, as it does with each pod that turns ready or unready', async () => {
+    const rig = await writeRig(rolloutRestart, kube);
+    const { items } = await rig.planned(kernel);
+    kube.touch('deployments', 'cordum-safety-kernel', { status: { readyReplicas: 1, unavailableReplicas: 1 } });
+    expect((await rig.planned(kernel)).items).toEqual(items);
+    const [item] = items;
+    if (item === undefined) throw new Error('no item');
+    expect(await rig.probe(item, kernel)).toMatchObject({ landed: 'notApplied', evidence: expect.stringContaining('still as it was planned') });
+    expect(await rig.apply(item, kernel)).toMatchObject({ ok: true });
+  });
+
+  it('is tried again when the status moves between the last look and the call, but not for ever', async () => {
+    const client = await kube.client();
+    const rig = await writeRig(rolloutRestart, kube);
+    const [item] = (await rig.planned(kernel)).items;
+    if (item === undefined) throw new Error('no item');
+    let moves = 1;
+    const flapping = { ...client, patch: ((resource, name, patch, shape, call) => {
+      if (moves > 0) kube.touch('deployments', name, { status: { readyReplicas: moves } });
+      moves -= 1;
+      return client.patch(resource, name, patch, shape, call);
+    }) as typeof client.patch };
+    expect(await rolloutRestart.plan(kernel as { services: 'safety-kernel'[] }, contextOn(flapping))).toMatchObject({ ok: true, value: { items: [item] } });
+    moves = 1;
+    expect(await rolloutRestart.apply(item, rolloutRestart.input.parse(kernel), contextOn(flapping))).toMatchObject({ ok: true });
+    const [again] = (await rig.planned(kernel)).items;
+    moves = 99;
+    expect(await rolloutRestart.apply(again ?? item, rolloutRestart.input.parse(kernel), contextOn(flapping))).toMatchObject({ ok: false, failure: { reason: 'conflict', landed: 'no' } });
+    expect(moves).toBe(96);
+  });
+
+  it('of one that was made anew under the same name is a conflict', async () => {
+    const rig = await writeRig(rolloutRestart, kube);
+    const [item] = (await rig.planned(kernel)).items;
+    if (item === undefined) throw new Error('no item');
+    kube.touch('deployments', 'cordum-safety-kernel', { metadata: { uid: 'another' } });
+    expect(await rig.apply(item, kernel)).toMatchObject({ ok: false, failure: { reason: 'conflict', landed: 'no' } });
   });
 
   it('whose answer was lost is found by its mark, and only by its own', async () => {

@@ -24,7 +24,7 @@ describe('scaling up', () => {
     const rig = await writeRig(deploymentScaleUp, kube);
     const plan = await rig.planned(three);
     expect(plan.capacity).toBeUndefined();
-    expect(plan.items).toMatchObject([{ key: KEY, current: { replicas: 1, resourceVersion: kube.get('deployments', 'cordum-scheduler').metadata.resourceVersion }, next: { replicas: 3 } }]);
+    expect(plan.items).toMatchObject([{ key: KEY, current: { replicas: 1, state: expect.stringMatching(/^[0-9a-f]{16}$/) }, next: { replicas: 3 } }]);
     const applied = await rig.carryOut(three);
     expect(replicasOf('cordum-scheduler')).toBe(3);
     expect(await rig.verify(applied, three)).toMatchObject({ ends: { [KEY]: 'done' } });
@@ -62,6 +62,23 @@ describe('scaling up', () => {
     const undo = deploymentScaleUp.undo?.(applied, deploymentScaleUp.input.parse(four));
     await (await writeRig(deploymentScaleDown, kube)).carryOut(undo?.with ?? {});
     expect(boundsOf('gateway-scaler')).toEqual([2, 3]);
+  });
+
+  it('stays as it was planned while the autoscaler reports new metrics, and not when somebody changes its bounds', async () => {
+    kube.addDeployment({ name: 'cordum-api-gateway', replicas: 2 });
+    kube.addHpa({ name: 'cordum-api-gateway', min: 2, max: 6 });
+    const four = { service: 'api-gateway', replicas: 4 };
+    const rig = await writeRig(deploymentScaleUp, kube);
+    const { items } = await rig.planned(four);
+    const before = kube.get('horizontalpodautoscalers', 'cordum-api-gateway').metadata.resourceVersion;
+    kube.touch('horizontalpodautoscalers', 'cordum-api-gateway', { status: { currentReplicas: 2, desiredReplicas: 2, lastScaleTime: '2026-11-21T10:00:00Z' } });
+    expect(kube.get('horizontalpodautoscalers', 'cordum-api-gateway').metadata.resourceVersion).not.toBe(before);
+    expect((await rig.planned(four)).items).toEqual(items);
+    const [item] = items;
+    if (item === undefined) throw new Error('no item');
+    kube.touch('horizontalpodautoscalers', 'cordum-api-gateway', { metadata: { labels: { touched: 'yes' } } });
+    expect(await rig.apply(item, four)).toMatchObject({ ok: false, failure: { reason: 'conflict', landed: 'no' } });
+    expect(boundsOf('cordum-api-gateway')).toEqual([2, 6]);
   });
 
   it('from zero sets the number itself, since the autoscaler has stopped', async () => {

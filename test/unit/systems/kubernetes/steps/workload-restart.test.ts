@@ -17,7 +17,7 @@ describe('the restart of a workload beside Cordum', () => {
   it('is tried as a dry run, and changes nothing by it', async () => {
     const before = kube.get('deployments', 'mock-bank-worker').metadata.resourceVersion;
     const plan = await (await writeRig(workloadRestart, kube)).planned(workers);
-    expect(plan.items).toMatchObject([{ key: 'deployment/mock-bank-worker', current: { resourceVersion: before, replicas: 2 } }]);
+    expect(plan.items).toMatchObject([{ key: 'deployment/mock-bank-worker', current: { state: expect.stringMatching(/^[0-9a-f]{16}$/), replicas: 2 } }]);
     expect(kube.requests.filter(({ method }) => method !== 'GET').map(({ query }) => query.get('dryRun'))).toEqual(['All']);
     expect(kube.get('deployments', 'mock-bank-worker').metadata.resourceVersion).toBe(before);
   });
@@ -40,6 +40,16 @@ describe('the restart of a workload beside Cordum', () => {
     expect(await rig.verify([{ item, result: done.value }], workers)).toMatchObject({ ends: { [item.key]: 'pending' } });
     expect(await rig.probe(item, workers)).toMatchObject({ landed: 'applied' });
     expect(await rig.probe(item, workers, { idempotencyKey: 'another' })).toMatchObject({ landed: 'notApplied' });
+  });
+
+  it('stays as it was planned while only its status moves', async () => {
+    const rig = await writeRig(workloadRestart, kube);
+    const { items } = await rig.planned(workers);
+    const [item] = items;
+    if (item === undefined) throw new Error('no item');
+    kube.touch('deployments', 'mock-bank-worker', { status: { observedGeneration: 1, unavailableReplicas: 1 } });
+    expect((await rig.planned(workers)).items).toEqual(items);
+    expect(await rig.apply(item, workers)).toMatchObject({ ok: true });
   });
 
   it('sends nothing once the workload has moved', async () => {
