@@ -89,9 +89,9 @@ export const AREAS: readonly Area[] = [
   {
     name: 'backups',
     mayImport: ['kernel/', 'step-kit/'],
-    mayImportTypesOf: ['systems/restore/client.ts'],
+    mayImportTypesOf: ['systems/backup/client.ts', 'systems/restore/client.ts'],
     node: 'any',
-    why: 'backups reads and writes the files of a backup. Servers are behind ports, which app connects to a system. What restores ask of it has one declaration, theirs.',
+    why: 'backups reads and writes the files of a backup. Servers are behind ports, which app connects to a system. What restores ask of it, and what it says of a set, has one declaration, that of the system.',
   },
   {
     name: 'drills',

@@ -1,5 +1,6 @@
 /** Backups as a table for people. */
-import type { Listing, ListedSet } from '#backups/listing.ts';
+import type { Listing } from '#backups/listing.ts';
+import type { SetFacts } from '#systems/backup/client.ts';
 import { formatDuration } from '#kernel/duration.ts';
 import { printable } from '#kernel/text.ts';
 
@@ -23,7 +24,7 @@ export function listingText({ directory, stores, sets, skewSeconds, unfinished, 
   ].join('\n');
 }
 
-function rowOf({ set, ageSeconds, bytes, files, shards, manifest, complete, size }: ListedSet): readonly string[] {
+function rowOf({ set, ageSeconds, bytes, files, shards, manifest, complete, size }: SetFacts): readonly string[] {
   return [set, age(ageSeconds), String(bytes), String(files), String(shards), manifest, complete, size];
 }
 

@@ -1,6 +1,7 @@
 /** What a person wants to know of a directory of backups: how old, how large, what is missing, and what is unlike the others. */
 import { isoTime } from '#kernel/clock.ts';
 import { formatDuration } from '#kernel/duration.ts';
+import type { SetFacts } from '#systems/backup/client.ts';
 import type { BackupSet, Inventory } from './inventory.ts';
 import { STORES, type Store } from './names.ts';
 import { REQUIRED_STREAMS } from './take-nats.ts';
@@ -13,28 +14,6 @@ const COMPARED_LEAST = 2;
 const SMALL = 0.5;
 const LARGE = 2;
 const NAMED_MAX = 20;
-
-export interface ListedSet {
-  /** `redis-20261121T060000Z`. */
-  readonly set: string;
-  readonly store: Store;
-  /** By its name. */
-  readonly takenAt: string;
-  readonly ageSeconds: number;
-  readonly bytes: number;
-  readonly files: number;
-  /** RDB files of Redis, streams of NATS; 1 for configuration. */
-  readonly shards: number;
-  readonly manifest: 'there' | 'none' | 'unreadable';
-  /** `unknown`: nothing speaks against it, but no manifest says that it is. */
-  readonly complete: 'yes' | 'no' | 'unknown';
-  /** Its size against the median of those before it: `unknown` with too few of them. */
-  readonly size: 'usual' | 'small' | 'large' | 'unknown';
-  /** Its size, 1 being that median; null with too few of them. */
-  readonly sizeRatio: number | null;
-  /** Sentences. */
-  readonly notes: readonly string[];
-}
 
 export interface ListedStore {
   readonly store: Store;
@@ -52,7 +31,7 @@ export interface Listing {
   readonly directory: string;
   readonly stores: readonly ListedStore[];
   /** The newest first, by store. */
-  readonly sets: readonly ListedSet[];
+  readonly sets: readonly SetFacts[];
   /** Between the newest sets of Redis and NATS, which belong together; null without both. */
   readonly skewSeconds: number | null;
   /** What backups that broke off have left; they may be removed. */
@@ -99,7 +78,7 @@ function ageSeconds({ namedMs }: BackupSet, nowMs: number): number {
   return Math.max(0, Math.round((nowMs - namedMs) / 1_000));
 }
 
-function listSet(set: BackupSet, before: readonly BackupSet[], nowMs: number): ListedSet {
+function listSet(set: BackupSet, before: readonly BackupSet[], nowMs: number): SetFacts {
   const shards = shardsOf(set);
   const usual = before.length < COMPARED_LEAST ? undefined : median(before.map(({ bytes }) => bytes));
   const size = usual === undefined ? 'unknown' : set.bytes < usual * SMALL ? 'small' : set.bytes > usual * LARGE ? 'large' : 'usual';

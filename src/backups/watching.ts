@@ -2,7 +2,8 @@
 import { statfs } from 'node:fs/promises';
 import { succeed, type Result } from '#kernel/failure.ts';
 import { readInventory } from './inventory.ts';
-import { COMPARED, listBackups, type ListedSet } from './listing.ts';
+import type { SetFacts } from '#systems/backup/client.ts';
+import { COMPARED, listBackups } from './listing.ts';
 import { readName, STORES, timeOfStamp, type Store } from './names.ts';
 import { UNFINISHED } from './taking.ts';
 
@@ -16,7 +17,7 @@ export interface WatchedStore {
   /** By their names, ms since the epoch; undefined without any. */
   readonly newestMs: number | undefined;
   readonly oldestMs: number | undefined;
-  readonly newest: ListedSet | undefined;
+  readonly newest: SetFacts | undefined;
 }
 
 export interface Watched {

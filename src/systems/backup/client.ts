@@ -12,16 +12,22 @@ export type StoreName = 'redis' | 'nats' | 'config';
 
 /** One set, as it lies in the directory: names, sizes and the manifest were read, no contents. */
 export interface SetFacts {
+  /** `redis-20261121T060000Z`. */
   readonly set: string;
   readonly store: StoreName;
+  /** By its name. */
   readonly takenAt: string;
   readonly ageSeconds: number;
   readonly bytes: number;
   readonly files: number;
+  /** RDB files of Redis, streams of NATS; 1 for configuration. */
   readonly shards: number;
   readonly manifest: 'there' | 'none' | 'unreadable';
+  /** `unknown`: nothing speaks against it, but no manifest says that it is. */
   readonly complete: 'yes' | 'no' | 'unknown';
+  /** Its size against the median of those before it: `unknown` with too few of them. */
   readonly size: 'usual' | 'small' | 'large' | 'unknown';
+  /** Its size, 1 being that median; null with too few of them. */
   readonly sizeRatio: number | null;
   /** Sentences. */
   readonly notes: readonly string[];

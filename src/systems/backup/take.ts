@@ -6,18 +6,18 @@ import { Backup } from './system.ts';
 import { ageText, sizeText } from './words.ts';
 
 /** A dump of a hundred gigabytes, and its check, take hours. */
-export const TAKE_WITHIN_MS = 3 * 3_600_000;
+const WITHIN_MS = 3 * 3_600_000;
 /** A backup gets its names once all of it is on disk, from the process that takes it: a killed one takes no name any more. */
-export const TAKE_LANDS_WITHIN_MS = 60_000;
+const LANDS_WITHIN_MS = 60_000;
 /** Each fills the directory a little more, and nobody removes it at once. */
-export const TAKE_RATE = { perSecond: 1, perHour: 6 } as const;
+const RATE = { perSecond: 1, perHour: 6 } as const;
 /** The next backup may be so much larger than the last one. */
 const GROWTH = 1.2;
 const MOST_MISSING = 20;
 const EFFECT_DIGITS = 32;
 
-export const takeInput = z.object({});
-export const takeOutput = z.object({
+const INPUT = z.object({});
+const OUTPUT = z.object({
   set: z.string(),
   store: z.string(),
   /** False: it lies there, and `missing` says what it lacks. */
@@ -29,9 +29,28 @@ export const takeOutput = z.object({
   finishedAt: z.string(),
   directory: z.string(),
 });
-type Output = z.output<typeof takeOutput>;
+type Output = z.output<typeof OUTPUT>;
 
-export async function planTake(store: StoreName, ctx: PlanContext): Promise<Result<Plan>> {
+/** Everything of such a step but its name and summary. */
+export function takeOf(store: StoreName) {
+  return {
+    tier: 'R1',
+    // It reads the target and writes beside it: that a disk was full says nothing about changes of the target.
+    aside: true,
+    rate: RATE,
+    landsWithinMs: LANDS_WITHIN_MS,
+    timeoutMs: WITHIN_MS,
+    input: INPUT,
+    output: OUTPUT,
+    examples: [{ title: 'Now', with: {} }],
+    plan: (_input: unknown, ctx: PlanContext) => planTake(store, ctx),
+    apply: (_item: Item, _input: unknown, ctx: ApplyContext) => applyTake(store, ctx),
+    probe: (_item: Item, _input: unknown, ctx: ProbeContext) => probeTake(store, ctx),
+    verify: (applied: readonly AppliedItem[], _input: unknown, ctx: StepContext) => verifyTake(applied, ctx),
+  } as const;
+}
+
+async function planTake(store: StoreName, ctx: PlanContext): Promise<Result<Plan>> {
   const client = ctx.use(Backup);
   const key = `backup/${store}`;
   if (ctx.only !== undefined && ctx.only !== key) return succeed({ summary: 'It is not the backup of this step.', items: [] });
@@ -57,7 +76,7 @@ export async function planTake(store: StoreName, ctx: PlanContext): Promise<Resu
   return succeed({ summary: `Takes a backup of ${store} from ${from.join(', ')} to ${client.directory}, checks it and writes its manifest. Nothing is changed or removed, and there is nothing to take back: one backup more harms nobody but the disk.`, items: [item], notes });
 }
 
-export async function applyTake(store: StoreName, ctx: ApplyContext): Promise<Result<Output>> {
+async function applyTake(store: StoreName, ctx: ApplyContext): Promise<Result<Output>> {
   const client = ctx.use(Backup);
   const taken = await client.take(store, effectOf(ctx.idempotencyKey), ctx);
   // A backup that could not be finished has left none of its names.
@@ -65,7 +84,7 @@ export async function applyTake(store: StoreName, ctx: ApplyContext): Promise<Re
   return succeed(resultOf(store, client, taken.value));
 }
 
-export async function probeTake(store: StoreName, ctx: ProbeContext): Promise<ProbeAnswer> {
+async function probeTake(store: StoreName, ctx: ProbeContext): Promise<ProbeAnswer> {
   const client = ctx.use(Backup);
   const found = await client.find(store, { effect: effectOf(ctx.idempotencyKey), sinceMs: ctx.intendedAt }, ctx);
   if (!found.ok) return { landed: 'unknown', evidence: found.failure.message, failure: found.failure };
@@ -73,12 +92,12 @@ export async function probeTake(store: StoreName, ctx: ProbeContext): Promise<Pr
   return { landed: 'applied', result: resultOf(store, client, found.value), evidence: `The manifest of ${found.value.set} names it.` };
 }
 
-export async function verifyTake(applied: readonly AppliedItem[], ctx: StepContext): Promise<Result<VerifyAnswer>> {
+async function verifyTake(applied: readonly AppliedItem[], ctx: StepContext): Promise<Result<VerifyAnswer>> {
   const client = ctx.use(Backup);
   const ends: Record<string, ItemEnd> = {};
   const says: string[] = [];
   for (const { item, result } of applied) {
-    const taken = takeOutput.safeParse(result);
+    const taken = OUTPUT.safeParse(result);
     if (!taken.success) {
       ends[item.key] = 'unknown';
       says.push('What came of it cannot be read.');
