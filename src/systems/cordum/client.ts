@@ -11,7 +11,7 @@ import { failureOfAnswer, unreadable } from './failure.ts';
 import { createPacer } from './pacer.ts';
 import { type PolicyCalls, policyOf } from './policy-calls.ts';
 import type { ClusterStatus, DlqEntry, JobDetail, JobRow, PoolRow, TopicRow, WorkerRow } from './records.ts';
-import { cancelAnswer, dlqPageAnswer, jobAnswer, jobsAnswer, poolsAnswer, readyzAnswer, retryAnswer, statusAnswer, topicsAnswer, traceAnswer, workersAnswer } from './schema.ts';
+import { cancelAnswer, dlqPageAnswer, healthInWords, jobAnswer, jobsAnswer, poolsAnswer, readyzAnswer, retryAnswer, statusAnswer, topicsAnswer, traceAnswer, workersAnswer } from './schema.ts';
 import { type TopicCalls, topicsOf } from './topic-calls.ts';
 import { createTransport } from './transport.ts';
 import { type WorkflowCalls, workflowsOf } from './workflow-calls.ts';
@@ -44,7 +44,7 @@ export interface CordumOptions {
 
 /** Failures of writes say whether they can have landed. Reads wait for their turn; writes go at once. */
 export interface CordumClient extends AdminCalls, ApprovalCalls, PolicyCalls, TopicCalls, WorkflowCalls {
-  /** `/health`: the text it answers, `ok`. Some versions answer JSON. */
+  /** `/health`: the text it answers, `ok` (v0.9.7), or what its JSON says in words (v0.9.9: `healthy (nats connected, redis ok)`). */
   health(call?: ReadCall): Promise<Result<string>>;
   /** `/readyz`, which Cordum does not rate limit. */
   readyz(call?: ReadCall): Promise<Result<Readiness>>;
@@ -102,7 +102,7 @@ function healthOf({ get, read }: Calls): Pick<CordumClient, 'health' | 'readyz' 
     async health(call) {
       const { answer, facts } = await get('say whether it is healthy', '/health', call);
       if (!answer.ok) return answer;
-      return isSuccess(answer.value) ? succeed(answer.value.body.trim().slice(0, 200)) : { ok: false, failure: failureOfAnswer(answer.value, facts) };
+      return isSuccess(answer.value) ? succeed(healthInWords(answer.value.body)) : { ok: false, failure: failureOfAnswer(answer.value, facts) };
     },
     async readyz(call) {
       const { answer, facts } = await get('say whether it is ready', '/readyz', call);

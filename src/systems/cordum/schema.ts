@@ -3,10 +3,15 @@
  * unknown ones are ignored and absent ones become empty, because Cordum leaves zero values out (`omitempty`).
  */
 import { z } from 'zod';
+import { parseJson } from '#kernel/json.ts';
+import { cutText } from '#kernel/text.ts';
 import type { ClusterStatus, DlqEntry, JobDetail, JobRow, PoolRow, TopicRow, WorkerRow } from './records.ts';
 
 /** Labels of one job that we look at; the rest is cut, so that a hostile job cannot fill the journal. */
 const MOST_LABELS = 100;
+const LONGEST_LABEL = 1_000;
+/** From v0.9.9 on the gateway puts prompt and payload of a job, up to 64 KiB each, into labels: that is input, and not for a journal. */
+const INPUT_LABELS = '_content.';
 /** Those that speak against a retry are always read, wherever they stand among the others. */
 const DECISIVE_LABELS: ReadonlySet<string> = new Set(['workflow_id', 'run_id', 'retry_of_job', 'dlq_entry', 'approval_granted']);
 
@@ -78,9 +83,10 @@ export const traceAnswer = z.array(jobItem).nullish().transform((rows) => rows ?
 const labels = z.unknown().optional().transform((raw) => {
   if (typeof raw !== 'object' || raw === null) return [];
   return Object.entries(raw)
+    .filter(([name]) => !name.startsWith(INPUT_LABELS))
     .toSorted(([a], [b]) => Number(DECISIVE_LABELS.has(b)) - Number(DECISIVE_LABELS.has(a)))
     .slice(0, MOST_LABELS)
-    .map(([name, value]) => ({ name, value: typeof value === 'string' ? value : JSON.stringify(value) }));
+    .map(([name, value]) => ({ name, value: cutText(typeof value === 'string' ? value : JSON.stringify(value), LONGEST_LABEL) }));
 });
 /** The input of a job may be any JSON; of the usual shape we read when it was submitted. */
 const context = z.unknown().optional().transform((raw) => {
@@ -203,6 +209,17 @@ const checkStatus = z.union([z.string(), z.object({ status: z.string() }).transf
 export const readyzAnswer = z
   .object({ status: text, checks: z.record(z.string(), checkStatus).nullish() })
   .transform((raw) => ({ status: raw.status, checks: Object.entries(raw.checks ?? {}).map(([name, status]) => ({ name, status: status.slice(0, 200) })) }));
+
+const LONGEST_HEALTH = 200;
+const healthAnswer = z.object({ status: z.string().min(1), nats: text, redis: text });
+
+/** v0.9.7 answers `ok`; v0.9.9 answers JSON that names NATS and Redis. */
+export function healthInWords(body: string): string {
+  const read = healthAnswer.safeParse(parseJson(body));
+  if (!read.success) return body.trim().slice(0, LONGEST_HEALTH);
+  const parts = Object.entries({ nats: read.data.nats, redis: read.data.redis }).filter(([, said]) => said !== '');
+  return `${read.data.status}${parts.length === 0 ? '' : ` (${parts.map(([name, said]) => `${name} ${said}`).join(', ')})`}`.slice(0, LONGEST_HEALTH);
+}
 
 /** The envelope of an error. */
 export const errorAnswer = z.object({ error: z.string(), code: z.string().optional(), limit: z.string().optional(), message: z.string().optional() });

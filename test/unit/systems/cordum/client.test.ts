@@ -36,6 +36,11 @@ describe('the Cordum client', () => {
     expect(await cordum.client.health()).toEqual({ ok: true, value: 'ok' });
   });
 
+  it('says the JSON in which v0.9.9 answers health in words', async () => {
+    cordum.on('GET', '/health', { body: { nats: 'connected', redis: 'ok', status: 'healthy' } });
+    expect(await cordum.client.health()).toEqual({ ok: true, value: 'healthy (nats connected, redis ok)' });
+  });
+
   it('reads a status without the fields for admins', async () => {
     cordum.on('GET', '/api/v1/status', { body: { nats: { connected: false, status: 'RECONNECTING' }, redis: { ok: true } } });
     const status = await cordum.client.status();

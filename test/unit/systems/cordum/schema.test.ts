@@ -45,6 +45,11 @@ describe('the schemas', () => {
     expect(read.slice(0, 2)).toEqual([{ name: 'approval_granted', value: 'true' }, { name: 'retry_of_job', value: 'b' }]);
   });
 
+  it('leave out the labels in which v0.9.9 keeps the input of a job, and cut long ones', () => {
+    const read = jobAnswer.parse({ id: 'a', labels: { '_content.prompt': 'a secret', '_content.payload_json': '{"iban":"DE00"}', _source: 'api', long: 'x'.repeat(5_000) } }).labels;
+    expect(read.map(({ name, value }) => [name, value.length])).toEqual([['_source', 3], ['long', 1_000]]);
+  });
+
   it('keep hostile labels and results inert', () => {
     const hostile = JSON.parse('{"id":"a","labels":{"__proto__":"x","constructor":{"y":1}},"result":"not an object"}') as unknown;
     const read = jobAnswer.parse(hostile);
