@@ -56,6 +56,8 @@ function readValue(text: string): Read {
     if (quoted.ok && quoted.rest.trim() !== '') return bad(`unexpected ${JSON.stringify(quoted.rest.trim())} after the value`, 'write one matcher a string; several form a list');
     return quoted;
   }
+  // Alertmanager warns of it and takes the quotes for a part of the value (0.28, 0.33), which no alert then has.
+  if (/^(['`]).*\1$/s.test(text)) return bad(`the quotes of ${text} would be a part of the value`, 'put the value in double quotes: label="value"');
   let value = '';
   for (let i = 0; i < text.length; i += 1) {
     const char = text.charAt(i);

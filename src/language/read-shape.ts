@@ -59,7 +59,7 @@ function reportIssue(shape: z.ZodType, issue: z.core.$ZodIssue, base: Path, sour
     for (const each of branch) reportIssue(shape, { ...each, path: [...issue.path, ...each.path] }, base, source, problems);
     return;
   }
-  const missing = issue.code === 'invalid_type' && valueAt(source.value, path) === undefined;
+  const missing = (issue.code === 'invalid_type' || issue.code === 'invalid_value') && valueAt(source.value, path) === undefined;
   if (missing) problems.add(source.offsetOf(path), 'missing-key', `the key ${name} is missing`, `expected ${expectation(issue)}`);
   else problems.add(source.offsetOf(path), 'bad-value', `${name}: ${describe(issue)}`);
 }
@@ -72,14 +72,14 @@ function bestBranch(issue: z.core.$ZodIssue & { readonly code: 'invalid_union' }
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') return `one of ${issue.values.map(String).join(', ')}`;
   if (issue.code !== 'invalid_type') return 'a value';
   const names: Readonly<Record<string, string>> = { string: 'a text', array: 'a list', object: 'a mapping', record: 'a mapping', number: 'a number', int: 'a whole number', boolean: 'true or false' };
   return names[issue.expected] ?? issue.expected;
 }
 
 function describe(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') return `expected ${expectation(issue)}`;
-  if (issue.code === 'invalid_value') return `expected one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'invalid_type' || issue.code === 'invalid_value') return `expected ${expectation(issue)}`;
   return issue.message;
 }
 

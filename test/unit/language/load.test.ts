@@ -134,6 +134,7 @@ describe('mistakes', () => {
     ['a string where an int is wanted', [['limit: 1000', 'limit: ${{ target }}']], /:11:14 error type-mismatch: "limit" does not fit: expected int, got string/],
     ['a text where an int is wanted', [['limit: 1000', 'limit: about ${{ 5 }}']], /type-mismatch: "limit" does not fit: expected int, got string/],
     ['a value that is none of the choices', [['limit: 1000', 'order: newest']], /"order" does not fit: expected one of new, old, got newest/],
+    ['a missing key with a closed set', [['    severity: critical\n', '']], /missing-key: the key "severity" is missing\n\s+hint: expected one of info, warning, critical/],
     ['a missing key under with', [['          id: ${{ item.jobId }}', '          {}']], /missing-key: the key "id" is missing under "with"/],
     ['a record without a field that is needed', [['entries: ${{ steps.triage.output.safe }}', 'entries: ${{ steps.triage.output.byReason }}']], /each element: expected a field "jobId", got \{code, count, jobs\}/],
     ['a condition that is no bool', [['if: ${{ steps.triage.output.safe.size() > 0 }}', 'if: ${{ steps.triage.output.safe.size() }}']], /:33:9 error type-mismatch: "if" must be a bool: expected bool, got int/],

@@ -33,13 +33,14 @@ describe('the matcher syntax of Alertmanager', () => {
     ['"λ label"="x"', 'λ label', '=', 'x'],
     ['λ=x', 'λ', '=', 'x'],
     ['foo="a, b={c}"', 'foo', '=', 'a, b={c}'],
+    ["foo=o'clock", 'foo', '=', "o'clock"],
     ['foo=bar baz', 'foo', '=', 'bar baz'],
     ['__proto__="x"', '__proto__', '=', 'x'],
   ])('reads %s', (text, label, op, value) => {
     expect(parsed(text)).toEqual({ label, op, value });
   });
 
-  it.each(['', 'foo', 'foo==', '="x"', '""="x"', 'foo="x', 'foo="x"y', 'foo=a"b', 'foo="\\q"', 'foo=~"("', 'foo=~"(?=x)"', '{foo="x"}', `foo="${'x'.repeat(5_000)}"`])('refuses %s with a sentence', (text) => {
+  it.each(['', 'foo', 'foo==', '="x"', '""="x"', 'foo="x', 'foo="x"y', 'foo=a"b', 'foo="\\q"', 'foo=~"("', 'foo=~"(?=x)"', '{foo="x"}', "foo='x'", "foo=''", 'foo=`x`', `foo="${'x'.repeat(5_000)}"`])('refuses %s with a sentence', (text) => {
     const result = parsed(text);
     // `foo==` is `foo` `=` `=`: Alertmanager reads the second sign as the value, and so do we.
     if (text === 'foo==') expect(result).toEqual({ label: 'foo', op: '=', value: '=' });
