@@ -73,7 +73,7 @@ export type Container = z.output<typeof container>;
 
 const template = z.object({
   metadata: z.object({ labels: words, annotations: words }).nullish().transform((value) => value ?? { labels: {}, annotations: {} }),
-  spec: z.object({ containers: listOf(container) }),
+  spec: z.object({ containers: listOf(container), volumes: listOf(z.object({ persistentVolumeClaim: z.object({ claimName: text }).nullish() })) }),
 });
 
 const labelSelector = z

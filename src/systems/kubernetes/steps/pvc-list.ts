@@ -1,5 +1,8 @@
-import { defineRead, succeed, z } from '#step-kit/index.ts';
+import { defineRead, type Result, succeed, z } from '#step-kit/index.ts';
+import type { Call, KubernetesClient, ServiceName } from '../client.ts';
 import { pvc } from '../records.ts';
+import { readRunning } from '../rollouts.ts';
+import { labelsOf, matches } from '../selectors.ts';
 import { Kubernetes } from '../system.ts';
 import { ageSeconds, message, serviceName } from '../words.ts';
 
@@ -9,7 +12,7 @@ export const pvcList = defineRead({
   name: 'kubernetes.pvc.list',
   summary: 'Lists the volume claims of the namespace, or those of one service, and whether they are bound.',
   input: z.object({
-    /** By the labels of its pods, which claims of a StatefulSet carry too. */
+    /** Its claims are those that its pods name, and those with the labels of its pods, which claims of a StatefulSet carry. */
     service: serviceName.optional(),
   }),
   output: z.object({
@@ -47,10 +50,11 @@ export const pvcList = defineRead({
   ],
   async run(input, ctx) {
     const client = ctx.use(Kubernetes);
-    const query = input.service === undefined ? { most: MOST_PVCS } : { most: MOST_PVCS, labels: client.names.selector(input.service) };
-    const listed = await client.list('persistentvolumeclaims', pvc, query, { signal: ctx.signal });
+    const call = { signal: ctx.signal };
+    const [listed, wanted] = await Promise.all([client.list('persistentvolumeclaims', pvc, { most: MOST_PVCS }, call), wantedBy(client, input.service, call)]);
     if (!listed.ok) return listed;
-    const items = listed.value.items.map(({ metadata, spec, status }) => ({
+    if (!wanted.ok) return wanted;
+    const items = listed.value.items.filter(wanted.value).map(({ metadata, spec, status }) => ({
       name: metadata.name,
       phase: status.phase,
       bound: status.phase === 'Bound',
@@ -64,3 +68,14 @@ export const pvcList = defineRead({
     return succeed({ items, total: items.length, bound, allBound: items.length > 0 && bound === items.length && !listed.value.truncated, truncated: listed.value.truncated });
   },
 });
+
+/** The claims of the Helm chart say of what release they are, but not of which of its parts (cordum-helm, deployment-control-plane.yaml). */
+async function wantedBy(client: KubernetesClient, service: ServiceName | undefined, call: Call): Promise<Result<(one: z.output<typeof pvc>) => boolean>> {
+  if (service === undefined) return succeed(() => true);
+  const running = await readRunning(client, service, call);
+  if (!running.ok && running.failure.reason !== 'notFound') return running;
+  const volumes = running.ok ? running.value.record.spec.template.spec.volumes : [];
+  const named = new Set(volumes.map(({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? ''));
+  const labels = { matchLabels: labelsOf(client.names.selector(service)), matchExpressions: [] };
+  return succeed(({ metadata }) => named.has(metadata.name) || matches(labels, metadata.labels));
+}

@@ -105,6 +105,16 @@ describe('autoscalers, budgets and volumes', () => {
     expect(await read(pvcList, { service: 'redis' }, client)).toMatchObject({ total: 2, allBound: true, items: [{ capacity: '20Gi' }, {}] });
     expect(await read(pvcList, {}, client)).toMatchObject({ total: 3, bound: 2, allBound: false });
   });
+
+  it('shows the claims that its pods name, since those of the Helm chart do not say whose they are', async () => {
+    kube.addDeployment({ name: 'cordum-redis', container: 'redis', replicas: 1, labels: { 'app.kubernetes.io/instance': 'cordum', 'app.kubernetes.io/component': 'redis' } });
+    kube.touch('deployments', 'cordum-redis', { spec: { template: { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'cordum-redis' } }, { name: 'tmp', emptyDir: {} }] } } } });
+    for (const name of ['cordum-redis', 'cordum-nats']) kube.addPvc({ name, phase: 'Pending', labels: { 'app.kubernetes.io/instance': 'cordum' } });
+    const client = await kube.client({ profile: 'helm' });
+    expect(await read(pvcList, { service: 'redis' }, client)).toMatchObject({ total: 1, bound: 0, items: [{ name: 'cordum-redis', phase: 'Pending' }] });
+    kube.deny({ verb: 'get', resource: 'deployments' });
+    expect(await tryRead(pvcList, { service: 'redis' }, client)).toMatchObject({ ok: false, failure: { reason: 'forbidden' } });
+  });
 });
 
 describe('the name of an image', () => {
