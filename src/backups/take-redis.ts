@@ -117,6 +117,7 @@ async function takeShard(primary: Primary, path: string, { take, topology, parts
   const look = await lookAtRdb(part);
   if (!look.ok) return fail('invalid', `The RDB of ${primary.host}:${primary.port} is of no use: ${look.because}.`);
   const checked = await parts.checkRdb(part);
+  if (checked.tooNew) return fail('unavailable', `The RDB of ${primary.host}:${primary.port} was not kept: ${checked.because}, and a redis-server with it.`);
   if (!checked.ok) return fail('invalid', `The RDB of ${primary.host}:${primary.port} is damaged: ${checked.because}.`);
   return succeed({ file: path, slots: [...primary.slots], runId: primary.nodeId, keys: checked.keys, expires: checked.volatile });
 }

@@ -1,13 +1,18 @@
 /** Runs `redis-check-rdb`, which parses every record and compares the checksum. */
 import { spawn } from 'node:child_process';
 import { dirname, resolve as absolute } from 'node:path';
+import { lookAtRdb } from './rdb-file.ts';
 
 const OUTPUT_KEPT = 16_000;
+/** What programs and servers say of a file that a newer one has written: the second of one that is Valkey's own (measured on 6.2 to 9.1). */
+const TOO_NEW = /Can't handle RDB format version|Wrong signature trying to load DB/;
 
 export interface CheckedRdb {
   readonly ok: boolean;
   /** What it says is wrong; empty when nothing is. */
   readonly because: string;
+  /** The program is older than the server that wrote the file: nothing was looked at, and nothing speaks against it. */
+  readonly tooNew: boolean;
   /** Records in the file, those whose time is over among them. */
   readonly keys: number;
   /** Of these, records with a time to live. */
@@ -28,16 +33,30 @@ export function checkRdb(command: string, file: string, signal?: AbortSignal): P
     };
     child.stdout.setEncoding('utf8').on('data', keep);
     child.stderr.setEncoding('utf8').on('data', keep);
-    child.once('error', (error) => resolve({ ok: false, because: `redis-check-rdb does not run: ${error.message}`, keys: 0, volatile: 0, endsAt: 0, databases: [] }));
-    child.once('close', (code) => resolve(readAnswer(output, code)));
+    child.once('error', (error) => resolve({ ok: false, because: `redis-check-rdb does not run: ${error.message}`, tooNew: false, keys: 0, volatile: 0, endsAt: 0, databases: [] }));
+    child.once('close', (code) => void answer(output, code, file).then(resolve));
   });
+}
+
+async function answer(output: string, code: number | null, file: string): Promise<CheckedRdb> {
+  const read = readAnswer(output, code);
+  const writer = read.ok ? undefined : await whoWroteTooNew(output, file);
+  return writer === undefined ? read : { ...read, tooNew: true, because: `it was written by ${writer}, and the redis-check-rdb of this machine is too old to read that: install one that is as new` };
+}
+
+/** `Redis 7.4.1 (RDB version 12)`, where a program or a server says of the file that its version is not known; else undefined. */
+export async function whoWroteTooNew(output: string, file: string): Promise<string | undefined> {
+  if (!TOO_NEW.test(output)) return undefined;
+  // A file that has gone, or that is none, is not too new.
+  const look = await lookAtRdb(file).catch(() => undefined);
+  return look?.ok === true ? `${look.head.writer} (RDB version ${look.head.rdbVersion})` : undefined;
 }
 
 /** Its last words: `[info] 12 keys read`, `[info] 3 expires`, and before them `\o/ RDB looks OK! \o/` or `--- RDB ERROR DETECTED ---`. */
 function readAnswer(output: string, code: number | null): CheckedRdb {
   const count = (of: string): number => Number(new RegExp(`\\[info\\] (\\d+) ${of}`).exec(output)?.[1] ?? 0);
   const databases = output.length < OUTPUT_KEPT ? [...output.matchAll(/\[offset (\d+)\] Selecting DB ID (\d+)/g)].map(([, at, id]) => ({ id: Number(id), at: Number(at) })) : undefined;
-  const facts = { keys: count('keys read'), volatile: count('expires'), endsAt: Number(/\[offset (\d+)\] Checksum OK/.exec(output)?.[1] ?? 0), databases };
+  const facts = { tooNew: false, keys: count('keys read'), volatile: count('expires'), endsAt: Number(/\[offset (\d+)\] Checksum OK/.exec(output)?.[1] ?? 0), databases };
   if (code === 0 && output.includes('Checksum OK')) return { ok: true, because: '', ...facts };
   if (code === 0) return { ok: false, because: 'redis-check-rdb found no checksum to compare', ...facts };
   const lines = output.split('\n').filter((line) => line.trim() !== '');

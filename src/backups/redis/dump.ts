@@ -16,6 +16,11 @@ export function lookAtDump(payload: Buffer): { readonly because: string; readonl
   return { because: 'its checksum is wrong', newline: false };
 }
 
+/** The version of RDB in which it is written. */
+export function dumpVersion(payload: Buffer): number {
+  return payload.readUInt16LE(payload.length - FOOTER_BYTES);
+}
+
 function isSealed(payload: Buffer): boolean {
   const end = payload.length - CRC_BYTES;
   return end > 0 && crc64(payload.subarray(0, end)) === payload.readBigUInt64LE(end);

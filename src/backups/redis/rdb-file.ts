@@ -13,17 +13,20 @@ const RESIZE_OPCODE = 0xfb;
 const CHECKSUM_BYTES = 8;
 /** Since this version an RDB ends with a checksum. */
 const FIRST_WITH_CHECKSUM = 5;
-const MAGIC = /^REDIS(\d{4})$/;
+/** Valkey 9 calls what only it can read its own (measured: `VALKEY080` where fields of a hash end; else it writes `REDIS0011`). */
+const MAGIC = /^(?:REDIS(\d{4})|VALKEY(\d{3}))$/;
 
 export interface RdbHead {
   readonly rdbVersion: number;
   /** `redis-ver`; empty when it does not say. */
   readonly redisVersion: string;
+  /** `Redis 7.4.1` or `Valkey 8.0.1`, for people; a sentence's subject also where the file does not say it. */
+  readonly writer: string;
   /** When it was written, ms since the epoch, by `ctime`; undefined when it does not say. */
   readonly createdMs?: number;
   /** The RDB is the base of an append-only file, which holds what came after. */
   readonly aofBase: boolean;
-  /** A Redis from 4 to 7 wrote it, by its version and by its auxiliary fields: what those write is known. Of others nothing is concluded from what is not there. */
+  /** A Redis from 4 to 8.0 wrote it, by its version and by its auxiliary fields: what those write is known. Of others nothing is concluded from what is not there. */
   readonly knownWriter: boolean;
   readonly bytes: number;
 }
@@ -37,7 +40,8 @@ export async function lookAtRdb(path: string): Promise<RdbLook> {
     if (size === 0) return { ok: false, because: 'it is empty' };
     const head = Buffer.alloc(Math.min(size, HEAD_BYTES));
     await file.read(head, 0, head.length, 0);
-    const version = MAGIC.exec(head.subarray(0, 9).toString('latin1'))?.[1];
+    const [, redis, valkey] = MAGIC.exec(head.subarray(0, 9).toString('latin1')) ?? [];
+    const version = redis ?? valkey;
     if (version === undefined) return { ok: false, because: 'it does not begin like an RDB file' };
     const rdbVersion = Number(version);
     if (rdbVersion < FIRST_WITH_CHECKSUM) return { ok: false, because: `it is of RDB version ${rdbVersion}, which has no checksum: nothing proves that it is whole` };
@@ -61,8 +65,9 @@ const AUX_FIELDS: ReadonlySet<string> = new Set(['redis-ver', 'redis-bits', 'cti
 
 /** What a Redis writes (`RDB_VERSION` in its `rdb.h`); undefined for servers that are not known. Others than Redis say other things. */
 function versionOf(redisVersion: string): number | undefined {
-  const [, major, minor] = /^([4-7])\.(\d{1,2})\./.exec(redisVersion) ?? [];
+  const [, major, minor] = /^([4-7]|8(?=\.0\.))\.(\d{1,2})\./.exec(redisVersion) ?? [];
   if (major === undefined || minor === undefined) return undefined;
+  if (major === '8') return 12;
   if (major === '7') return Number(minor) >= 4 ? 12 : Number(minor) >= 2 ? 11 : 10;
   return major === '4' ? 8 : 9;
 }
@@ -79,9 +84,11 @@ function readHead(head: Buffer, rdbVersion: number, bytes: number): RdbHead {
   }
   const seconds = Number(fields.get('ctime') ?? Number.NaN);
   const redisVersion = fields.get('redis-ver') ?? '';
+  const valkeyVersion = fields.get('valkey-ver');
   return {
     rdbVersion,
     redisVersion,
+    writer: valkeyVersion !== undefined ? `Valkey ${valkeyVersion}` : redisVersion === '' ? 'a server that does not give its version' : `Redis ${redisVersion}`,
     knownWriter: versionOf(redisVersion) !== undefined && [...fields.keys()].every((field) => AUX_FIELDS.has(field)),
     ...(Number.isSafeInteger(seconds) && seconds > 0 ? { createdMs: seconds * 1_000 } : {}),
     aofBase: fields.get('aof-base') === '1',

@@ -5,9 +5,10 @@ import type { Manifest } from '../manifest.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { lookAtRecords } from '../redis/cordum-records.ts';
 import type { PrefixCount } from '../redis/dataset.ts';
+import { dumpVersion } from '../redis/dump.ts';
 import { withSet, type RedisPlace } from './redis.ts';
 import { countLive, infoOf, withServers } from './redis-live.ts';
-import { dumpVersion, nameOf, owns, pagesOf, sizesOf, type LoadedSet } from './redis-values.ts';
+import { nameOf, owns, pagesOf, sizesOf, type LoadedSet } from './redis-values.ts';
 import type { PrimaryServer, Servers } from './servers.ts';
 
 /** Redis takes no larger command (`proto-max-bulk-len` is 512 MB), and this process holds the value whole. */

@@ -124,11 +124,6 @@ async function runScript(connection: RedisConnection, script: string, keys: read
   }
 }
 
-/** The version of RDB in which a payload of DUMP is written. */
-export function dumpVersion(payload: Buffer): number {
-  return payload.readUInt16LE(payload.length - FOOTER_BYTES);
-}
-
 /**
  * Whether both hold the same value. Mostly the dumps are equal byte by byte. Sets and hashes come in an order of the server's own,
  * and servers of two versions write differently: then elements are compared.

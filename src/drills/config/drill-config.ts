@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { BackupSet } from '#backups/inventory.ts';
 import type { Manifest } from '#backups/manifest.ts';
 import type { RedisConnection } from '#backups/redis/connection.ts';
+import { dumpVersion, lookAtDump } from '#backups/redis/dump.ts';
 import { REQUIRED_KEYS } from '#backups/redis/facts.ts';
+import { POLICY_FROM_FILE, POLICY_KEY } from '#backups/redis/policy-source.ts';
 import { isoTime } from '#kernel/clock.ts';
 import { checkAge, type Claim } from '../age.ts';
 import { failed, passed, skipped, someOf, warning, type Check } from '../check.ts';
@@ -70,7 +72,7 @@ export async function drillConfig({ directory, set, live }: ConfigDrill, ctx: Dr
     return end({ servers });
   }
   try {
-    const restored = await ctx.during('restore', `restoring ${read.keys.length} key(s)`, () => restoreKeys(opened.value, read.keys));
+    const restored = await ctx.during('restore', `restoring ${read.keys.length} key(s)`, () => restoreKeys(opened.value, read.keys, { dumpedBy: manifest === undefined ? 'a newer Redis' : `Redis ${manifest.source.serverVersion}`, restoredBy: server.version }));
     checks.push(...restored.checks);
     const verified = await ctx.during('verify', 'reading the documents', () => verifyKeys(opened.value, read.keys.filter(({ key }) => restored.keys.includes(key)), manifest));
     checks.push(...verified.checks, checkDocuments('config', verified.documents, live, { takenMs: Math.min(...claims.map(({ atMs }) => atMs)), ofLive: isOfLive(manifest, live) }));
@@ -87,12 +89,15 @@ function checkComplete(keys: readonly ConfigKey[], manifest: Manifest | undefine
   if (manifest !== undefined && !manifest.complete) return [failed('config.keys.required', `The backup itself says that it is not complete: ${manifest.missing.join(', ')}.`)];
   const more = manifest?.config === undefined ? [] : [...there].filter((key) => manifest.config?.keys.every((noted) => noted.key !== key));
   if (more.length > 0) return [failed('config.keys.required', `The manifest does not name ${someOf(more)}.`)];
-  if (missing.length > 0) return [failed('config.keys.required', `Missing: ${missing.join(', ')}.`)];
+  // A manifest that says so is of a Cordum that was looked at.
+  const fromFile = manifest?.config?.policyFromFile === true && missing.length === 1 && missing[0] === POLICY_KEY;
+  if (missing.length > 0 && !fromFile) return [failed('config.keys.required', `Missing: ${missing.join(', ')}.`)];
+  if (fromFile && lost.length === 0) return [warning('config.keys.required', `${POLICY_FROM_FILE}. The file is not part of this backup.`)];
   return [lost.length > 0 ? failed('config.keys.required', `The manifest names ${someOf(lost)}, which are not there.`) : passed('config.keys.required', `${REQUIRED_KEYS.join(' and ')} are there.`)];
 }
 
 /** `redis-cli DUMP k > f` puts a newline behind the payload, and Redis then refuses it (reliability.md §C.4): told, and restored without. */
-async function restoreKeys(connection: RedisConnection, keys: readonly ConfigKey[]): Promise<{ readonly keys: readonly string[]; readonly checks: readonly Check[] }> {
+async function restoreKeys(connection: RedisConnection, keys: readonly ConfigKey[], who: { readonly dumpedBy: string; readonly restoredBy: string }): Promise<{ readonly keys: readonly string[]; readonly checks: readonly Check[] }> {
   const restored: string[] = [];
   const refused: string[] = [];
   const newlines: string[] = [];
@@ -103,13 +108,21 @@ async function restoreKeys(connection: RedisConnection, keys: readonly ConfigKey
     else if (dump?.at(-1) === 0x0a && /DUMP payload/i.test(said) && (await attempt(connection, 'RESTORE', key, 0, dump.subarray(0, -1))) === '') {
       restored.push(key);
       newlines.push(key);
-    } else refused.push(`${key}: ${said}`);
+    } else refused.push(`${key}: ${dump === undefined ? said : whyRefused(said, dump, who)}`);
     if (restored.at(-1) === key && dump !== undefined && value !== undefined && (await connection.call('GET', key)) !== value) different.push(key);
   }
   const checks: Check[] = [refused.length > 0 ? failed('config.restore.loads', `Redis refuses ${someOf(refused)}.`) : keys.length === 0 ? failed('config.restore.loads', 'There is nothing to restore.') : passed('config.restore.loads', `${restored.length} key(s) restored.`)];
   if (newlines.length > 0) checks.push(warning('config.dump.newline', `A newline stands behind the payload of ${someOf(newlines)}, as redis-cli writes it into a file; Redis refuses it with the newline, and it was restored without.`));
   if (different.length > 0) checks.push(failed('config.dump.value', `Dump and text differ: ${someOf(different)}.`));
   return { keys: restored, checks };
+}
+
+/** A server says the same of a payload that is damaged and of one that a newer server has dumped. */
+function whyRefused(said: string, dump: Buffer, { dumpedBy, restoredBy }: { readonly dumpedBy: string; readonly restoredBy: string }): string {
+  if (!/DUMP payload version/i.test(said)) return said;
+  const { because, newline } = lookAtDump(dump);
+  if (because !== '') return because;
+  return `it was dumped by ${dumpedBy} (RDB version ${dumpVersion(newline ? dump.subarray(0, -1) : dump)}), and the redis-server of this machine, ${restoredBy}, is too old to read that: install one that is as new`;
 }
 
 async function attempt(connection: RedisConnection, command: string, ...args: readonly (string | number | Buffer)[]): Promise<string> {

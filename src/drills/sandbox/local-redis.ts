@@ -3,7 +3,8 @@
  * and, for a cluster, new nodes that are introduced to each other only when each has loaded its shard.
  */
 import { copyFile, constants, mkdir, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { whoWroteTooNew } from '#backups/redis/check-rdb.ts';
 import { waitUntil, type Clock } from '#kernel/clock.ts';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import { startChild, type Child } from './child.ts';
@@ -45,7 +46,7 @@ export async function startRedisNode(options: NodeOptions): Promise<Result<Redis
       return fail('cancelled', 'The drill was cancelled.');
     }
     const output = child.output();
-    if (!child.running()) return fail('invalid', `Redis does not load ${shard.file}: ${whyNot(output)}`);
+    if (!child.running()) return await notLoaded(shard.file, output);
     if (/Ready to accept connections/.test(output)) return succeed({ child, port, loaded: loadedOf(output), loadMs: clock.now() - startedAt });
     await waitUntil(clock, clock.now() + LOOK_EVERY_MS, signal);
   }
@@ -93,12 +94,19 @@ function loadedOf(output: string): { readonly keys: number; readonly expired: nu
   return { keys: Number(keys), expired: Number(expired) };
 }
 
+async function notLoaded(file: string, output: string): Promise<Result<never>> {
+  const writer = await whoWroteTooNew(output, file);
+  if (writer === undefined) return fail('invalid', `Redis does not load ${file}: ${whyNot(output)}`);
+  const [, name = 'Redis', version = 'of a version that it does not say'] = /(Redis|Valkey) version=([^,\s]+)/.exec(output) ?? [];
+  return fail('invalid', `${basename(file)} was written by ${writer}, and the redis-server of this machine is ${name} ${version}, which is too old to read it: install one that is as new.`);
+}
+
 /** The lines in which Redis says what is wrong, without its own prefix of process and time. */
 function whyNot(output: string): string {
   const lines = output
     .split('\n')
     .map((line) => /^\d+:\w+ \d+ \w+ \d+ [\d:.]+ [#*.-] (.*)$/.exec(line)?.[1] ?? line)
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !/^(?:oO0|Redis version|Configuration loaded|monotonic clock|Running mode|Server initialized|WARNING)/.test(line));
+    .filter((line) => line !== '' && !/^(?:oO0|Redis version|Valkey version|Configuration loaded|monotonic clock|Running mode|Server initialized|WARNING)/.test(line));
   return lines.slice(-LAST_LINES).join(' / ') || 'it says nothing';
 }

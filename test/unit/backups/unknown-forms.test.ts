@@ -27,7 +27,7 @@ async function look(rdb: Partial<SmallRdb>) {
 describe('an RDB of a server that is not known', () => {
   const foreign: readonly (readonly [string, Partial<SmallRdb>])[] = [
     ['Valkey 8', { version: '0011', aux: { 'valkey-ver': '8.0.1' } }],
-    ['Redis 8', { version: '0012', aux: { 'redis-ver': '8.0.0' } }],
+    ['Redis 8.2', { version: '0012', aux: { 'redis-ver': '8.2.0' } }],
     ['a fork under the version of Redis', { version: '0009', aux: { 'redis-ver': '7.2.4', 'fork-field': '1' } }],
     ['an unstable build', { version: '0012', aux: { 'redis-ver': '255.255.255' } }],
     ['one that says nothing', { aux: {} }],
@@ -39,6 +39,7 @@ describe('an RDB of a server that is not known', () => {
 
   it('is refused where the version is one that the Redis which it names never wrote', async () => {
     expect((await look({ version: '0009', aux: { 'redis-ver': '7.2.4', ctime: '1790000000' } })).seen).toMatchObject({ ok: false, because: expect.stringContaining('writes version 11') });
+    expect((await look({ version: '0010', aux: { 'redis-ver': '8.0.2', ctime: '1790000000' } })).seen).toMatchObject({ ok: false, because: expect.stringContaining('writes version 12') });
     expect((await look({ version: '0011', aux: { 'redis-ver': '7.2.4', ctime: '1790000000' } })).seen).toMatchObject({ ok: true, head: { knownWriter: true } });
   });
 
@@ -46,7 +47,7 @@ describe('an RDB of a server that is not known', () => {
     const count = async (aux: Readonly<Record<string, string>>) => {
       const { path, seen } = await look({ aux });
       if (!seen.ok) throw new Error(seen.because);
-      const counted = { ok: true, because: '', keys: 1, volatile: 0, endsAt: seen.head.bytes, databases: [{ id: 0, at: 0 }] };
+      const counted = { ok: true, because: '', tooNew: false, keys: 1, volatile: 0, endsAt: seen.head.bytes, databases: [{ id: 0, at: 0 }] };
       return (await compareCounts({ name: 'a.rdb', path, head: seen.head, counted })).wrong;
     };
     expect(await count({ 'valkey-ver': '8.0.1' })).toEqual([]);
@@ -56,7 +57,7 @@ describe('an RDB of a server that is not known', () => {
   it('is counted as far as the answer of redis-check-rdb was kept', async () => {
     const { path, seen } = await look({ aux: {} });
     if (!seen.ok) throw new Error(seen.because);
-    const counted = { ok: true, because: '', keys: 7, volatile: 0, endsAt: seen.head.bytes, databases: undefined };
+    const counted = { ok: true, because: '', tooNew: false, keys: 7, volatile: 0, endsAt: seen.head.bytes, databases: undefined };
     expect(await compareCounts({ name: 'a.rdb', path, head: seen.head, counted })).toEqual({ wrong: [], databases: undefined });
   });
 });
