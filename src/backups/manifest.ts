@@ -34,7 +34,10 @@ const redis = z.object({
   /** `volatile`: those with a time to live, which grow fewer by themselves. */
   keysByPrefix: z.array(z.object({ prefix: z.string(), count, volatile: count })),
   required: z.array(z.object({ key: z.string(), sha256 })),
-  sample: z.array(z.object({ key: z.string(), type: z.string(), sha256, expiresAt: time.nullable() })),
+  /** `fieldsEndAt`: when the first field of a hash ends, and its digest is another one by itself. */
+  sample: z.array(z.object({ key: z.string(), type: z.string(), sha256, expiresAt: time.nullable(), fieldsEndAt: time.optional() })),
+  /** Hashes with fields that end (Redis 7.4 and later): as many keys may be gone by themselves. */
+  fieldTimes: count.optional(),
   /** By which the sample was drawn: the same seed over the same keys draws the same ones. */
   sampleSeed: z.string().max(128).optional(),
   /** Records of Cordum that could not be read as what they are when the backup was taken. */
@@ -62,7 +65,11 @@ const nats = z.object({
   ),
 });
 
-const config = z.object({ keys: z.array(z.object({ key: z.string(), type: z.string(), sha256 })).min(1) });
+const config = z.object({
+  keys: z.array(z.object({ key: z.string(), type: z.string(), sha256 })).min(1),
+  /** Cordum had no bundles, and so no document of its policy. */
+  policyFromFile: z.literal(true).optional(),
+});
 
 export const manifestShape = z
   .object({

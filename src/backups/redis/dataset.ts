@@ -18,6 +18,8 @@ export interface SampledKey {
   readonly sha256: string;
   /** ms since the epoch; null: it stays. */
   readonly expiresAtMs: number | null;
+  /** When the first field of a hash ends, ms since the epoch (Redis 7.4, Valkey 9): from then on it has another value by itself. */
+  readonly fieldsEndAtMs?: number;
 }
 
 export interface Dataset {
@@ -35,6 +37,8 @@ export const OTHER_PREFIX = '(other)';
 const KEYS_A_TURN = 5_000;
 /** A value with more elements than this, or of more bytes, is not digested. */
 const ELEMENTS_MAX = 100_000;
+/** Fields that are asked for their times at a time. */
+const FIELDS_AT_A_TIME = 1_000;
 const VALUE_MAX_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -119,7 +123,29 @@ export async function digestKey(connection: RedisConnection, key: string): Promi
   if (parts === undefined) return undefined;
   for (const part of parts) add(part);
   const expiry = Number(await connection.call('PTTL', key));
-  return { key, type, sha256: hash.digest('hex'), expiresAtMs: expiry < 0 ? null : await expiryOf(connection, key, expiry) };
+  const fieldsEndAtMs = type === 'hash' ? await firstEndOf(connection, key) : undefined;
+  return { key, type, sha256: hash.digest('hex'), expiresAtMs: expiry < 0 ? null : await expiryOf(connection, key, expiry), ...(fieldsEndAtMs === undefined ? {} : { fieldsEndAtMs }) };
+}
+
+/** Servers that do not know the command have no fields that end. */
+async function firstEndOf(connection: RedisConnection, key: string): Promise<number | undefined> {
+  try {
+    const fields = (await connection.callBuffer('HKEYS', key)) as readonly Buffer[];
+    let first = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < fields.length; at += FIELDS_AT_A_TIME) {
+      const some = fields.slice(at, at + FIELDS_AT_A_TIME);
+      const ends = (await connection.call('HPEXPIRETIME', key, 'FIELDS', some.length, ...some)) as readonly number[];
+      first = Math.min(first, ...ends.map(Number).filter((end) => end > 0));
+    }
+    return Number.isFinite(first) ? first : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Hashes of database 0 some of whose fields end; as Redis 7.4 calls it, and Valkey 9. */
+export async function countFieldTimes(connection: RedisConnection): Promise<number> {
+  return Number(/^db0:.*\b(?:subexpiry|keys_with_volatile_items)=(\d+)/m.exec(String(await connection.call('INFO', 'keyspace')))?.[1] ?? 0);
 }
 
 interface Reader {

@@ -3,7 +3,7 @@ import { isoTime } from '#kernel/clock.ts';
 import type { RedisFacts } from '../manifest.ts';
 import type { RedisConnection } from './connection.ts';
 import { lookAtRecords } from './cordum-records.ts';
-import { countDataset, digestKey, type PrefixCount, type SampledKey } from './dataset.ts';
+import { countDataset, countFieldTimes, digestKey, type PrefixCount, type SampledKey } from './dataset.ts';
 
 /** Values that a drill compares. */
 export const SAMPLE_KEYS = 200;
@@ -16,7 +16,9 @@ export async function readFacts(connections: readonly RedisConnection[], options
   const required: { key: string; sha256: string }[] = [];
   const unreadable: { key: string; why: string }[] = [];
   let newestMs = 0;
+  let fieldTimes = 0;
   for (const connection of connections) {
+    fieldTimes += await countFieldTimes(connection);
     const counted = await countDataset(connection, { seed: options.seed, choose: Math.ceil(SAMPLE_KEYS / connections.length), ...(options.signal === undefined ? {} : { signal: options.signal }) });
     for (const one of counted.prefixes) prefixes.set(one.prefix, addCounts(prefixes.get(one.prefix), one));
     for (const key of counted.chosen) sample.push(...(await digests(connection, key)));
@@ -28,7 +30,8 @@ export async function readFacts(connections: readonly RedisConnection[], options
   return {
     keysByPrefix: [...prefixes.values()].toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)),
     required,
-    sample: sample.map(({ key, type, sha256, expiresAtMs }) => ({ key, type, sha256, expiresAt: expiresAtMs === null ? null : isoTime(expiresAtMs) })),
+    ...(fieldTimes === 0 ? {} : { fieldTimes }),
+    sample: sample.map(({ key, type, sha256, expiresAtMs, fieldsEndAtMs }) => ({ key, type, sha256, expiresAt: expiresAtMs === null ? null : isoTime(expiresAtMs), ...(fieldsEndAtMs === undefined ? {} : { fieldsEndAt: isoTime(fieldsEndAtMs) }) })),
     sampleSeed: options.seed,
     unreadable,
     newestRecordAt: newestMs === 0 ? null : isoTime(newestMs),

@@ -1,7 +1,8 @@
 /**
  * Which keys stand in an RDB file: counted by prefix as `dataset.ts` counts those of a server, and digested in the same pass. A server
  * takes two to five microseconds a key to say so (measured on 7.0.15, a million keys and more), in which it can do nothing else; the
- * file can be read beside the loading. Only what Redis up to 7.2 writes is known (`rdb.h`, `rdb.c`); of other files nothing is said.
+ * file can be read beside the loading. Only what Redis up to 8.0 writes without modules is known (`rdb.h`, `rdb.c`); of other files
+ * nothing is said, nor of those that only Valkey reads, whose numbers of types mean other things.
  */
 import { closeSync, openSync } from 'node:fs';
 import { OTHER_PREFIX, PREFIXES_MAX, type PrefixCount } from './dataset.ts';
@@ -29,10 +30,13 @@ export interface RdbScan {
 export interface RdbKeys {
   readonly prefixes: readonly PrefixCount[];
   readonly chosen: readonly string[];
+  /** Hashes of which some fields end by themselves (Redis 7.4); the last one takes its key with it. */
+  readonly fieldTimes: number;
   readonly collected: readonly { readonly beginning: string; readonly keys: readonly string[]; readonly truncated: boolean }[];
 }
 
 const HEAD_BYTES = 9;
+const MAGIC = 'REDIS';
 const COLON = 0x3a;
 const PREFIX_MAX_BYTES = 64;
 /** A 64-bit time in halves. */
@@ -71,7 +75,7 @@ export function scanRdb(input: RdbScanInput): RdbScan {
 
 function readKeys(reader: RdbReader, input: RdbScanInput): RdbKeys {
   const tally = createTally(input);
-  reader.skip(HEAD_BYTES);
+  if (!reader.bytes(HEAD_BYTES).toString('latin1').startsWith(MAGIC)) throw new NoRdb('it is of another server');
   let database = 0;
   let expiresMs = -1;
   for (;;) {
@@ -85,9 +89,11 @@ function readKeys(reader: RdbReader, input: RdbScanInput): RdbKeys {
     else if (code === 0xf8) reader.skipLengths(1);
     else if (code === 0xf9) reader.skip(1);
     else if (code === 0xf5) reader.skipText();
+    // How many keys a slot holds, in a cluster since 7.4.
+    else if (code === 0xf4) reader.skipLengths(3);
     else {
       const key = reader.text();
-      if (database === 0 && (expiresMs < 0 || expiresMs > input.nowMs)) tally.add(key, expiresMs >= 0);
+      if (database === 0 && (expiresMs < 0 || expiresMs > input.nowMs)) tally.add(key, { volatile: expiresMs >= 0, fieldTimes: code === HASH_OF_TIMES || code === LISTPACK_OF_TIMES });
       skipValue(reader, code);
       expiresMs = -1;
     }
@@ -99,7 +105,7 @@ function readTime(bytes: Buffer): number {
 }
 
 interface Tally {
-  add(key: Buffer, volatile: boolean): void;
+  add(key: Buffer, of: { readonly volatile: boolean; readonly fieldTimes: boolean }): void;
   facts(): RdbKeys;
 }
 
@@ -109,6 +115,7 @@ function createTally({ choose, beginnings, collect }: RdbScanInput): Tally {
   const other: Prefix = { name: OTHER_PREFIX, count: 0, volatile: 0, wanted: collected };
   const chosen: string[] = [];
   let seen = 0;
+  let times = 0;
   let chance = 1;
   const prefixFor = (name: string): Prefix => {
     const known = byName.get(name);
@@ -119,10 +126,11 @@ function createTally({ choose, beginnings, collect }: RdbScanInput): Tally {
     return prefix;
   };
   return {
-    add(key, volatile) {
+    add(key, { volatile, fieldTimes }) {
       const prefix = prefixFor(prefixOfBytes(key));
       prefix.count += 1;
       if (volatile) prefix.volatile += 1;
+      if (fieldTimes) times += 1;
       for (const one of prefix.wanted) {
         if (key.toString('latin1', 0, one.beginning.length) !== one.beginning) continue;
         if (one.keys.length >= collect) one.truncated = true;
@@ -140,6 +148,7 @@ function createTally({ choose, beginnings, collect }: RdbScanInput): Tally {
     facts: () => ({
       prefixes: [...byName.values(), ...(other.count > 0 ? [other] : [])].map(({ name, count, volatile }) => ({ prefix: name, count, volatile })).toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1)),
       chosen,
+      fieldTimes: times,
       collected,
     }),
   };
@@ -158,6 +167,10 @@ function prefixOfBytes(key: Buffer): string {
 function isOfWord(byte: number): boolean {
   return (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f || byte === 0x2d;
 }
+
+/** Hashes with fields that end (Redis 7.4). */
+const HASH_OF_TIMES = 24;
+const LISTPACK_OF_TIMES = 25;
 
 /** By the number of its type (`rdb.h`). */
 function skipValue(reader: RdbReader, type: number): void {
@@ -188,6 +201,11 @@ function skipValue(reader: RdbReader, type: number): void {
     case 19:
     case 21:
       return skipStream(reader, type);
+    case HASH_OF_TIMES:
+      return skipFields(reader);
+    case LISTPACK_OF_TIMES:
+      reader.skip(8);
+      return reader.skipText();
     default:
       throw new NoRdb(`it holds a value of the type ${type}`);
   }
@@ -199,6 +217,15 @@ function skipScores(reader: RdbReader, binary: boolean): void {
     const size = binary ? 8 : reader.byte();
     // 253 to 255: not a number, and the infinities.
     reader.skip(size >= 253 ? 0 : size);
+  }
+}
+
+/** The first of the times, then of each field how much later it ends, its name and its value. */
+function skipFields(reader: RdbReader): void {
+  reader.skip(8);
+  for (let left = reader.count(); left > 0; left -= 1) {
+    reader.skipLengths(1);
+    reader.skipTexts(2);
   }
 }
 

@@ -110,10 +110,10 @@ export async function lookAtRestored(place: Place, manifest: Manifest, { nowMs, 
     if (so === 'whole') {
       const counted = await countLive(servers, signal);
       ({ keys } = counted);
-      problems.push(...againstCounts(facts?.keysByPrefix ?? [], counted.prefixes));
+      problems.push(...againstCounts(facts?.keysByPrefix ?? [], counted.prefixes, facts?.fieldTimes));
       for (const one of facts?.sample ?? []) {
         // A name that is no text was noted as one, and cannot be asked for.
-        if (one.key.includes('\uFFFD') || (one.expiresAt !== null && Date.parse(one.expiresAt) <= nowMs + SOON_GONE_MS)) continue;
+        if (one.key.includes('\uFFFD') || [one.expiresAt, one.fieldsEndAt].some((end) => typeof end === 'string' && Date.parse(end) <= nowMs + SOON_GONE_MS)) continue;
         const connection = await servers.of(one.key);
         const found = connection === undefined ? undefined : await digestKey(connection, one.key);
         samples += 1;
@@ -127,17 +127,18 @@ export async function lookAtRestored(place: Place, manifest: Manifest, { nowMs, 
   });
 }
 
-/** Keys that stay must be as many as were backed up; of those with a time to live some may have ended. */
-export function againstCounts(noted: readonly PrefixCount[], now: readonly PrefixCount[]): readonly string[] {
+/** Keys that stay must be as many as were backed up; of those with a time to live some may have ended, and of as many hashes as have fields that end. */
+export function againstCounts(noted: readonly PrefixCount[], now: readonly PrefixCount[], fieldTimes = 0): readonly string[] {
   const named = [...noted, ...now];
+  const isAsMany = (before: number, after: number): boolean => after <= before && before - after <= fieldTimes;
   const sum = (all: readonly PrefixCount[]): number => all.reduce((total, { count, volatile }) => total + count - volatile, 0);
   // A server is asked for its first prefixes, in no certain order, and counts the others together: then only the sums say something.
-  if (named.some(({ prefix }) => prefix === OTHER_PREFIX)) return sum(noted) === sum(now) ? [] : [`${sum(now)} keys that stay, the backup has ${sum(noted)}`];
+  if (named.some(({ prefix }) => prefix === OTHER_PREFIX)) return isAsMany(sum(noted), sum(now)) ? [] : [`${sum(now)} keys that stay, the backup has ${sum(noted)}`];
   const is = new Map(now.map((one) => [one.prefix, one]));
   const was = new Map(noted.map((one) => [one.prefix, one]));
   return [...new Set(named.map(({ prefix }) => prefix))].flatMap((prefix) => {
     const [a, b] = [sum([was.get(prefix) ?? { prefix, count: 0, volatile: 0 }]), sum([is.get(prefix) ?? { prefix, count: 0, volatile: 0 }])];
-    return a === b ? [] : [`${prefix}: ${b} keys that stay, the backup has ${a}`];
+    return isAsMany(a, b) ? [] : [`${prefix}: ${b} keys that stay, the backup has ${a}`];
   });
 }
 

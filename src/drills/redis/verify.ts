@@ -2,8 +2,9 @@
 import type { Manifest } from '#backups/manifest.ts';
 import type { RedisConnection } from '#backups/redis/connection.ts';
 import { lookAtRecords, type RecordsLook } from '#backups/redis/cordum-records.ts';
-import { countDataset, digestKey, OTHER_PREFIX, type PrefixCount, type SampledKey } from '#backups/redis/dataset.ts';
+import { countDataset, countFieldTimes, digestKey, OTHER_PREFIX, type PrefixCount, type SampledKey } from '#backups/redis/dataset.ts';
 import { addCounts, REQUIRED_KEYS } from '#backups/redis/facts.ts';
+import { isPolicyFromFile, POLICY_FROM_FILE, POLICY_KEY, policyTrace } from '#backups/redis/policy-source.ts';
 import type { RdbKeys } from '#backups/redis/rdb-scan.ts';
 import { slotOf, suspiciousGap } from '#backups/redis/slots.ts';
 import { isoTime } from '#kernel/clock.ts';
@@ -40,9 +41,11 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
   const prefixes = new Map<string, PrefixCount>();
   const records: RecordsLook[] = [];
   const alone = connections.length === 1;
+  let fieldTimes = 0;
   const sampled: string[] = [];
   for (const [i, connection] of connections.entries()) {
     const inFile = restored.keys[i];
+    fieldTimes += inFile?.fieldTimes ?? (await countFieldTimes(connection)) + (await expiredSince([connection])).fields;
     const counted = inFile ?? (await countDataset(connection, { seed: 'slots', choose: SLOT_SAMPLE, signal: ctx.signal }));
     sampled.push(...counted.chosen);
     for (const one of counted.prefixes) prefixes.set(one.prefix, addCounts(prefixes.get(one.prefix), one));
@@ -55,7 +58,7 @@ export async function verifyDataset(restored: Restored, ctx: DrillContext): Prom
       await checkDatabases(connections, files),
       checkSource('redis', manifest, live),
       checkPrimaries(sampled, files.length, restored),
-      againstManifest(prefixes, manifest, { alone, over: expired + (await expiredSince(connections)) }),
+      againstManifest(prefixes, manifest, { alone, fieldTimes, over: expired + fieldTimes + (await expiredSince(connections)).keys }),
       againstLive(prefixes, { live, alone, tolerance: ctx.limits.tolerance, ofLive: isOfLive(manifest, live) }),
       await checkRequired(restored),
       checkDocuments('redis', await documentsOf(connections), live, { takenMs: restored.takenMs, ofLive: isOfLive(manifest, live) }),
@@ -94,14 +97,14 @@ function comparable(before: ReadonlyMap<string, PrefixCount>, now: ReadonlyMap<s
   return [...pairs.values()];
 }
 
-/** Keys that stay must be as many as they were; those with a time to live may have become fewer. */
-function againstManifest(now: ReadonlyMap<string, PrefixCount>, manifest: Manifest | undefined, { alone, over }: { readonly alone: boolean; readonly over: number }): Check {
+/** Keys that stay must be as many as they were; those with a time to live may have become fewer, and a hash ends with the last of its fields. */
+function againstManifest(now: ReadonlyMap<string, PrefixCount>, manifest: Manifest | undefined, { alone, fieldTimes, over }: { readonly alone: boolean; readonly fieldTimes: number; readonly over: number }): Check {
   const name = 'redis.keys.manifest';
   if (manifest?.redis === undefined) return skipped(name, 'There is no manifest to compare with.');
   const wrong: string[] = [];
   const noted = new Map(manifest.redis.keysByPrefix.map((one) => [one.prefix, one]));
   for (const { prefix, was, is } of comparable(noted, now, alone)) {
-    if (is.count - is.volatile !== was.count - was.volatile) wrong.push(`${prefix}: ${is.count - is.volatile} keys that stay, there were ${was.count - was.volatile}`);
+    if (Math.abs(is.count - is.volatile - (was.count - was.volatile)) > fieldTimes) wrong.push(`${prefix}: ${is.count - is.volatile} keys that stay, there were ${was.count - was.volatile}`);
     else if (is.volatile > was.volatile) wrong.push(`${prefix}: ${is.volatile} keys with a time to live, there were ${was.volatile}`);
   }
   const volatile = (counts: Iterable<PrefixCount>): number => [...counts].reduce((sum, one) => sum + one.volatile, 0);
@@ -128,7 +131,7 @@ function againstLive(now: ReadonlyMap<string, PrefixCount>, { live, alone, toler
   return moved.length > 0 ? warning(name, `More than ${share} apart, since the backup: ${someOf(moved)}.`) : passed(name, `Within ${share} of the ${live.keys} live keys, prefix by prefix.`);
 }
 
-async function checkRequired({ connections, manifest }: Restored): Promise<Check> {
+async function checkRequired({ connections, manifest, live }: Restored): Promise<Check> {
   const missing: string[] = [];
   const changed: string[] = [];
   const noted = manifest?.redis?.required;
@@ -139,7 +142,16 @@ async function checkRequired({ connections, manifest }: Restored): Promise<Check
     else if (noted !== undefined && was?.sha256 !== is.sha256) changed.push(key);
   }
   if (changed.length > 0) return failed('redis.keys.required', `Not as backed up: ${changed.join(', ')}.`);
+  if (missing.length === 1 && missing[0] === POLICY_KEY && hadNoPolicy(manifest, live) && isPolicyFromFile(await Promise.all(connections.map(policyTrace)))) {
+    return warning('redis.keys.required', `${POLICY_FROM_FILE}. The file is not part of this backup.`);
+  }
   return missing.length > 0 ? failed('redis.keys.required', `Missing: ${missing.join(', ')}.`) : passed('redis.keys.required', `${REQUIRED_KEYS.join(' and ')} are there.`);
+}
+
+/** By who could know: the manifest, which noted what was there, else the live system. */
+function hadNoPolicy(manifest: Manifest | undefined, live: RedisLive | undefined): boolean {
+  if (manifest?.redis !== undefined) return manifest.redis.required.every(({ key }) => key !== POLICY_KEY);
+  return live !== undefined && !live.unread.includes(POLICY_KEY) && live.documents.every(({ key }) => key !== POLICY_KEY);
 }
 
 /** Values and times to live of keys that were chosen by chance when the backup was taken. */
@@ -152,7 +164,11 @@ async function checkSample({ connections, manifest }: Restored, nowMs: number): 
   for (const noted of sample) {
     const expiresMs = noted.expiresAt === null ? null : Date.parse(noted.expiresAt);
     const is = await digestOf(connections, noted.key);
-    // It may end while we look.
+    // It, or a field of it, may end while we look.
+    if (noted.fieldsEndAt !== undefined && Date.parse(noted.fieldsEndAt) <= nowMs + EXPIRY_WITHIN_MS && (is === undefined || is.type === noted.type)) {
+      over += 1;
+      continue;
+    }
     if (expiresMs !== null && expiresMs <= nowMs + EXPIRY_WITHIN_MS && (is === undefined || is.expiresAtMs !== null)) over += 1;
     else if (is === undefined) wrong.push(`${noted.key} is missing`);
     else if (is.type !== noted.type) wrong.push(`${noted.key} is a ${is.type}, it was a ${noted.type}`);
@@ -208,9 +224,10 @@ async function checkDatabases(connections: readonly RedisConnection[], files: re
 }
 
 /** While we looked: by the servers of the sandbox themselves. */
-async function expiredSince(connections: readonly RedisConnection[]): Promise<number> {
+async function expiredSince(connections: readonly RedisConnection[]): Promise<{ readonly keys: number; readonly fields: number }> {
   const stats = await Promise.all(connections.map((connection) => connection.call('INFO', 'stats')));
-  return stats.reduce((sum: number, text) => sum + Number(/^expired_keys:(\d+)/m.exec(String(text))?.[1] ?? 0), 0);
+  const sum = (of: RegExp): number => stats.reduce((all: number, text) => all + Number(of.exec(String(text))?.[1] ?? 0), 0);
+  return { keys: sum(/^expired_keys:(\d+)/m), fields: sum(/^expired_(?:subkeys|fields):(\d+)/m) };
 }
 
 async function documentsOf(connections: readonly RedisConnection[]) {
