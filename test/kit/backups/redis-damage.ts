@@ -28,6 +28,11 @@ function replaced(bytes: Buffer, from: string, to: string): Buffer {
   return Buffer.concat([bytes.subarray(0, at), Buffer.from(to), bytes.subarray(at + from.length)]);
 }
 
+/** Whatever the version is that the server here writes. */
+function ofVersion(body: Buffer, version: string): Buffer {
+  return Buffer.concat([Buffer.from(`REDIS${version}`), body.subarray(9)]);
+}
+
 const sealed = (how: (body: Buffer) => Buffer) => (bytes: Buffer): Buffer => sealRdb(how(bodyOf(bytes)));
 
 function restamp(place: Place, ms: number): void {
@@ -73,9 +78,9 @@ export const SINGLE: readonly Damage[] = [
   damage('a byte of the checksum changed', flip((length) => length - 3), /redis\.rdb\.records/),
   damage('the end mark changed', flip((length) => length - 9), /redis\.rdb\.header/),
   damage('no checksum (rdbchecksum no)', (rdb) => Buffer.concat([rdb.subarray(0, -8), Buffer.alloc(8)]), /no checksum/),
-  damage('of an RDB version to come', sealed((body) => replaced(body, 'REDIS0010', 'REDIS0099')), /redis\.(?:rdb|restore)/),
-  damage('of an older version than its server writes', sealed((body) => replaced(body, 'REDIS0010', 'REDIS0008')), /redis\.rdb\.header.*was changed/),
-  damage('of version 4, without a checksum', (rdb) => replaced(rdb, 'REDIS0010', 'REDIS0004'), /redis\.rdb\.header/),
+  damage('of an RDB version to come', sealed((body) => ofVersion(body, '0099')), /redis\.(?:rdb|restore)/),
+  damage('of an older version than its server writes', sealed((body) => ofVersion(body, '0008')), /redis\.rdb\.header.*was changed/),
+  damage('of version 4, without a checksum', (rdb) => ofVersion(rdb, '0004'), /redis\.rdb\.header/),
   damage('an unknown opcode in the middle, the checksum right', sealed((body) => Buffer.concat([body, Buffer.from([0xc8, 1, 0x61])])), /redis\.rdb\.records/),
   damage('a record dropped, the checksum right', sealed((body) => { const { from, to } = firstRecord(body); return Buffer.concat([body.subarray(0, from), body.subarray(to)]); }), /redis\.rdb\.count/),
   damage('a record doubled under another name, the checksum right', sealed((body) => { const { from, to } = firstRecord(body); return Buffer.concat([body, Buffer.from(replaced(body.subarray(from, to), 'state:dup', 'state:pud'))]); }), /redis\.rdb\.count/),
