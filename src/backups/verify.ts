@@ -24,6 +24,8 @@ export interface Problem {
   /** A part of a sentence or a sentence. */
   readonly problem: string;
 }
+  /** Nothing speaks against it: the programs of this machine could not look at it. */
+  readonly unread?: true;
 
 export interface SetVerdict {
   readonly set: string;
@@ -46,7 +48,7 @@ interface Look {
   readonly set: BackupSet;
   readonly manifest: Manifest | undefined;
   readonly parts: VerifyParts;
-  say(file: string, problem: string): void;
+  say(file: string, problem: string, unread?: true): void;
 }
 
 /** A stream with many consumers has a large state. */
@@ -61,8 +63,8 @@ export async function verifySet(directory: string, set: BackupSet, parts: Verify
     set,
     manifest,
     parts,
-    say: (file, problem) => {
-      if (problems.length < PROBLEMS_MAX * 5) problems.push({ file, problem });
+    say: (file, problem, unread) => {
+      if (problems.length < PROBLEMS_MAX * 5) problems.push({ file, problem, ...(unread === true ? { unread } : {}) });
     },
   };
   if (typeof set.manifest === 'object' && 'unreadable' in set.manifest) look.say('', `Its manifest cannot be read: ${set.manifest.unreadable}.`);
@@ -113,13 +115,13 @@ async function verifyRedis({ directory, set, manifest, parts, say }: Look): Prom
       continue;
     }
     if (parts.checkRdb === undefined) {
-      say(path, 'its records and its checksum were not looked at: there is no redis-check-rdb on PATH (Debian: redis-tools)');
+      say(path, 'its records and its checksum were not looked at: there is no redis-check-rdb on PATH (Debian: redis-tools)', true);
       continue;
     }
     if (seen.head.aofBase) say(path, 'it is the base of an append-only file: what was written since stands in files beside it');
     const checked = await parts.checkRdb(file);
     if (!checked.ok) {
-      say(path, checked.because);
+      say(path, checked.because, checked.tooNew ? true : undefined);
       continue;
     }
     if (checked.endsAt !== seen.head.bytes) say(path, `it goes on for ${seen.head.bytes - checked.endsAt} bytes behind its end`);

@@ -95,7 +95,7 @@ export async function withSet<T>(place: RedisPlace, stamp: string, signal: Abort
   const { set, manifest } = named.value;
   const { problems } = await verifySet(directory, set, { checkRdb });
   const [first] = problems;
-  if (first !== undefined) return fail('refused', `redis-${stamp} does not pass its verification: ${first.file === '' ? '' : `${first.file}: `}${first.problem}`, 'no');
+  if (first !== undefined) return fail('refused', `redis-${stamp} ${first.unread === true ? 'cannot be looked at' : 'is damaged'}: ${first.file === '' ? '' : `${first.file}: `}${first.problem}`, 'no');
   const shards = manifest.redis?.shards ?? [];
   const loaded = await place.load(shards.map(({ file }) => join(directory, file)), signal);
   if (!loaded.ok) return loaded;

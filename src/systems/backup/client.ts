@@ -56,7 +56,8 @@ export interface Room {
 }
 
 export interface Verdict {
-  readonly problems: readonly { readonly file: string; readonly problem: string }[];
+  /** `unread`: the programs of the bot's machine could not look at it; nothing speaks against it. */
+  readonly problems: readonly { readonly file: string; readonly problem: string; readonly unread?: true }[];
   readonly notes: readonly string[];
 }
 

@@ -117,7 +117,7 @@ async function endOf(client: BackupClient, { set, complete, missing, bytes, file
   if (verdict.value === undefined) return succeed({ end: 'failed', say: `${set} is gone from ${client.directory}.` });
   if (!complete) return succeed({ end: 'failed', say: `${set} was kept, but it is not complete: ${missing.map(({ what }) => what).join('; ')}.` });
   const [first] = verdict.value.problems;
-  if (first !== undefined) return succeed({ end: 'failed', say: `${set} was read again and is damaged: ${first.file === '' ? '' : `${first.file}: `}${first.problem}` });
+  if (first !== undefined) return succeed({ end: 'failed', say: `${set} was read again and ${first.unread === true ? 'cannot be looked at' : 'is damaged'}: ${first.file === '' ? '' : `${first.file}: `}${first.problem}` });
   return succeed({ end: 'done', say: `${set} was read again from ${client.directory}: ${files} file(s), ${sizeText(bytes)}, whole.` });
 }
 

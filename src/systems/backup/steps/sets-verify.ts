@@ -60,7 +60,7 @@ export const setsVerify = defineRead({
       problems: problems.slice(0, MOST_PROBLEMS).map(({ file, problem }) => ({ file: file.slice(0, TEXT_MAX), problem: problem.slice(0, TEXT_MAX) })),
       notes: notes.map((text) => ({ text: text.slice(0, TEXT_MAX) })),
       truncated: problems.length > MOST_PROBLEMS,
-      say: first !== undefined ? `${set} is damaged: ${what.slice(0, TEXT_MAX)}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}.` : manifest ? `${set} is what was backed up, byte by byte.` : `${set} can be read; whether it is what was backed up cannot be told without a manifest.`,
+      say: first !== undefined ? `${set} ${first.unread === true ? 'cannot be looked at' : 'is damaged'}: ${what.slice(0, TEXT_MAX)}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}.` : manifest ? `${set} is what was backed up, byte by byte.` : `${set} can be read; whether it is what was backed up cannot be told without a manifest.`,
     });
   },
 });

@@ -70,6 +70,11 @@ describe('backup.sets.verify', () => {
     expect(await read(setsVerify, { set }, client)).toMatchObject({ looked: true, sound: false, say: `${set} is damaged: a.rdb: its digest is not the one in the manifest (and 1 more).` });
   });
 
+  it('does not call damaged what the programs here cannot read, nor sound', async () => {
+    const client = onList(listed([setOf('redis', 60, { set })]), { verify: async () => succeed({ problems: [{ file: 'a.rdb', problem: 'it was written by Redis 7.4.1 (RDB version 12), and the redis-check-rdb of this machine is too old', unread: true }], notes: [] }) });
+    expect(await read(setsVerify, { set }, client)).toMatchObject({ looked: true, sound: false, say: expect.stringContaining(`${set} cannot be looked at: a.rdb: it was written by Redis 7.4.1`) as string });
+  });
+
   it('does not call a set what was backed up when no manifest says what that was', async () => {
     const client = onList(listed([setOf('redis', 60, { set, manifest: 'none' })]));
     expect(await read(setsVerify, { set }, client)).toMatchObject({ sound: true, manifest: false, say: expect.stringContaining('cannot be told without a manifest') as string });
