@@ -17,7 +17,7 @@ export type ConfigFile = z.output<typeof configFileShape>;
 export type ConfigEntry = ConfigFile['keys'][number];
 
 /** What belongs to Cordum's configuration and policy: `cfg:system:policy_snapshots` is among the first. */
-export const CONFIG_PATTERNS = ['cfg:system:*', 'cfg:org:*', 'cfg:team:*', 'cfg:workflow:*'] as const;
+export const CONFIG_PATTERNS = ['cfg:system:*', 'cfg:org:*', 'cfg:team:*', 'cfg:workflow:*', 'cfg:step:*'] as const;
 
 /** What `SCAN` would give for one of the patterns. */
 export function isConfigKey(key: string): boolean {

@@ -8,6 +8,7 @@ import { CONFIG_PATTERNS, type ConfigEntry, type ConfigFile } from './config-fil
 import type { Manifest } from './manifest.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import { REQUIRED_KEYS } from './redis/facts.ts';
+import { isPolicyFromFile, POLICY_KEY, policyTrace, type PolicyTrace } from './redis/policy-source.ts';
 import { reachPrimary, readTopology, type Primary, type Topology } from './redis/topology.ts';
 import { cancelled, claimStamp, codeOf, digestFile, discard, finishSet, isOfSystem, prepareDirectory, UNFINISHED, writeFailure, type Taken } from './taking.ts';
 
@@ -45,13 +46,17 @@ export async function takeConfig(take: TakeConfig, parts: TakeConfigParts): Prom
     const topology = await readTopology(opened.value, take);
     const keys: ConfigEntry[] = [];
     const missing: string[] = [];
+    const traces: PolicyTrace[] = [];
     for (const primary of topology.primaries) {
       parts.onStep?.(`reading the configuration from ${primary.host}:${primary.port}`);
       const read = await readPrimary(primary, take, topology, opened.value, parts);
-      if (read.ok) keys.push(...read.value);
-      else missing.push(`${primary.host}:${primary.port} (${read.failure.message})`);
+      if (read.ok) {
+        keys.push(...read.value.keys);
+        traces.push(read.value.trace);
+      } else missing.push(`${primary.host}:${primary.port} (${read.failure.message})`);
     }
-    for (const key of REQUIRED_KEYS) if (!keys.some((entry) => entry.key === key)) missing.push(key);
+    const policyFromFile = missing.length === 0 && isPolicyFromFile(traces);
+    for (const key of REQUIRED_KEYS) if (!keys.some((entry) => entry.key === key) && !(policyFromFile && key === POLICY_KEY)) missing.push(key);
     if (keys.length === 0) return fail('notFound', `There is no configuration of Cordum in Redis at ${take.host}:${take.port}${missing.length > 0 ? `: ${missing.join('; ')}` : ''}.`);
     const sorted = keys.toSorted((a, b) => (a.key < b.key ? -1 : 1));
     const file: ConfigFile = { version: 1, takenAt: isoTime(startedMs), keys: sorted };
@@ -66,7 +71,7 @@ export async function takeConfig(take: TakeConfig, parts: TakeConfigParts): Prom
       files: [{ path, ...(await digestFile(join(directory, path + UNFINISHED))) }],
       complete: missing.length === 0,
       missing,
-      config: { keys: sorted.map(({ key, type, value, dump }) => ({ key, type, sha256: createHash('sha256').update(value ?? Buffer.from(dump, 'base64')).digest('hex') })) },
+      config: { keys: sorted.map(({ key, type, value, dump }) => ({ key, type, sha256: createHash('sha256').update(value ?? Buffer.from(dump, 'base64')).digest('hex') })), ...(policyFromFile ? { policyFromFile } : {}) },
     };
     return succeed(await finishSet(directory, stamp, [path], manifest));
   } catch (error) {
@@ -78,12 +83,13 @@ export async function takeConfig(take: TakeConfig, parts: TakeConfigParts): Prom
   }
 }
 
-async function readPrimary(primary: Primary, given: TakeConfig, topology: Topology, first: RedisConnection, { connect, signal }: TakeConfigParts): Promise<Result<readonly ConfigEntry[]>> {
-  if (topology.mode === 'standalone') return succeed(await readKeys(first, signal));
+async function readPrimary(primary: Primary, given: TakeConfig, topology: Topology, first: RedisConnection, { connect, signal }: TakeConfigParts): Promise<Result<{ readonly keys: readonly ConfigEntry[]; readonly trace: PolicyTrace }>> {
+  const readAll = async (connection: RedisConnection) => ({ keys: await readKeys(connection, signal), trace: await policyTrace(connection) });
+  if (topology.mode === 'standalone') return succeed(await readAll(first));
   const opened = await reachPrimary(primary, given, connect);
   if (!opened.ok) return opened;
   try {
-    return succeed(await readKeys(opened.value.connection, signal));
+    return succeed(await readAll(opened.value.connection));
   } finally {
     await opened.value.connection.close();
   }

@@ -14,6 +14,7 @@ import { contradictionsOf } from './manifest-claims.ts';
 import type { CheckedRdb } from './redis/check-rdb.ts';
 import { lookAtDump } from './redis/dump.ts';
 import { REQUIRED_KEYS } from './redis/facts.ts';
+import { POLICY_KEY } from './redis/policy-source.ts';
 import { lookAtRdb, readSizes } from './redis/rdb-file.ts';
 import { REQUIRED_STREAMS } from './take-nats.ts';
 import { codeOf, digestFile } from './taking.ts';
@@ -221,7 +222,7 @@ async function verifyConfig({ directory, set, manifest, say }: Look): Promise<vo
       if (because !== '') say(path, `the dump of ${key}: ${because}`);
       if (!isConfigKey(key)) say(path, `${key} is no key of Cordum's configuration`);
     }
-    for (const key of REQUIRED_KEYS) if (!keys.has(key)) say(path, `${key} is missing`);
+    for (const key of REQUIRED_KEYS) if (!keys.has(key) && !(manifest?.config?.policyFromFile === true && key === POLICY_KEY)) say(path, `${key} is missing`);
     for (const noted of manifest?.config?.keys ?? []) {
       const entry = keys.get(noted.key);
       if (entry === undefined) say(path, `${noted.key}, which the manifest names, is missing`);

@@ -39,16 +39,17 @@ describe('a backup of the configuration', () => {
     await redis.cli('SET', 'cfg:system:policy', document('policy', { data: { bundles: { 'secops/a': { content: 'rules: []', enabled: true } } } }));
     await redis.cli('SET', 'cfg:system:policy_snapshots', document('policy_snapshots'));
     await redis.cli('SET', 'cfg:org:acme', JSON.stringify({ scope: 'org', scope_id: 'acme', data: {} }));
+    await redis.cli('SET', 'cfg:step:pay', JSON.stringify({ scope: 'step', scope_id: 'pay', data: {} }));
     const ran = await take(redis.url, backups);
     expect([ran.code, ran.json()['status']]).toEqual([0, 'complete']);
-    expect(ran.json()['holds']).toEqual({ keys: ['cfg:org:acme', 'cfg:system:default', 'cfg:system:policy', 'cfg:system:policy_snapshots'] });
+    expect(ran.json()['holds']).toEqual({ keys: ['cfg:org:acme', 'cfg:step:pay', 'cfg:system:default', 'cfg:system:policy', 'cfg:system:policy_snapshots'] });
     const file = JSON.parse(readFileSync(`${backups}/${String(ran.json()['set'])}.json`, 'utf8')) as { keys: { key: string; value: string }[] };
     expect(file.keys.find(({ key }) => key === 'cfg:system:default')?.value).toBe(document('default'));
     expect((await runHere(['backup', 'verify', backups])).code).toBe(0);
 
     const drilled = await drill(backups);
     expect([drilled.code, drilled.json()['status']], drilled.out).toEqual([0, 'passed']);
-    expect(checksOf(drilled).get('config.documents.valid')).toMatchObject({ status: 'passed', detail: '4 document(s) are what their keys say.' });
+    expect(checksOf(drilled).get('config.documents.valid')).toMatchObject({ status: 'passed', detail: '5 document(s) are what their keys say.' });
   });
 
   it('of a cluster holds what stands on each of its primaries; a missing document makes it incomplete', async () => {
@@ -60,6 +61,28 @@ describe('a backup of the configuration', () => {
     const ran = await take(first.url, backups);
     expect([ran.code, ran.json()['missing']]).toEqual([1, ['cfg:system:policy']]);
     expect((ran.json()['holds'] as { keys: unknown[] }).keys).toHaveLength(5);
+  });
+
+  // Seen on a Cordum V0.9.9.1 as it is installed: no pack, no bundle, and so no document of the policy.
+  it('is complete without a policy where the safety kernel never had another than its file, and drills pass with a warning', async () => {
+    const backups = await folder('config-file-policy');
+    const redis = await startRedis();
+    await redis.cli('SET', 'cfg:system:default', document('default'));
+    await redis.cli('RPUSH', 'cordum:safety:snapshots', 'a7d0192086f7', '978498579');
+    expect((await take(redis.url, backups)).code).toBe(0);
+    expect((await runHere(['backup', 'verify', backups])).code).toBe(0);
+    const ofConfig = await drill(backups, '--live', redis.url);
+    expect([ofConfig.code, checksOf(ofConfig).get('config.keys.required')?.status], ofConfig.out).toEqual([0, 'warning']);
+
+    const copies = await folder('redis-file-policy');
+    expect((await runHere(['backup', 'take', 'redis', '--url', redis.url, '--out', copies, '--json'])).code).toBe(0);
+    const ofRedis = await runHere(['drill', 'run', 'redis', '--backups', copies, '--live', redis.url, '--out', join(dirname(copies), 'evidence'), '--json']);
+    expect([ofRedis.code, checksOf(ofRedis).get('redis.keys.required')?.status], ofRedis.out).toEqual([0, 'warning']);
+
+    // A kernel that ever loaded bundles speaks of a document that is lost.
+    await redis.cli('RPUSH', 'cordum:safety:snapshots', '978498579|cfg:11d5');
+    const lost = await take(redis.url, backups);
+    expect([lost.code, lost.json()['missing']]).toEqual([1, ['cfg:system:policy']]);
   });
 
   it('of a Redis without any is not taken', async () => {
