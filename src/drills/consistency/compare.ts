@@ -57,8 +57,11 @@ const BY_RECORD = 1 << 8;
 const OLD = 1 << 9;
 const REQUEST = bitOf('request');
 const DISPATCH = bitOf('dispatch');
-/** A job that was handed to a worker wants the message that handed it over; before, its request. */
-const WANTED: Readonly<Record<OpenState, number>> = { pending: REQUEST | DISPATCH, approval_required: REQUEST | DISPATCH, scheduled: REQUEST | DISPATCH, dispatched: DISPATCH, running: DISPATCH };
+/**
+ * A job that was handed to a worker wants the message that handed it over; before, its request. One that waits for an approval wants
+ * none: the gateway parks it in Redis alone, and sends its request once it is approved (seen on v0.9.9; Cordum's source, handlers_jobs.go).
+ */
+const WANTED: Readonly<Record<OpenState, number>> = { pending: REQUEST | DISPATCH, approval_required: 0, scheduled: REQUEST | DISPATCH, dispatched: DISPATCH, running: DISPATCH };
 
 export async function compareJobs(sides: BothSides, table: JobTable = createJobTable()): Promise<JobsApart> {
   const sinceMs = sides.nowMs - COMPARED_MS;
@@ -122,7 +125,7 @@ function countJobs(table: JobTable) {
     if (state !== undefined) {
       add(open, state);
       if (isLonely(bits, state)) add(lonely, state);
-      else if ((bits & WANTED[state]) === 0) tooOldJobs += 1;
+      else if (lacks(bits, state)) tooOldJobs += 1;
     }
     if ((bits & KNOWN) === 0) add(unknown, furthest(bits));
   }
@@ -142,7 +145,11 @@ async function lonelyIds(jobs: AsyncIterable<RedisJob>, table: JobTable): Promis
 }
 
 function isLonely(bits: number, state: OpenState): boolean {
-  return (bits & WANTED[state]) === 0 && (bits & OLD) === 0;
+  return lacks(bits, state) && (bits & OLD) === 0;
+}
+
+function lacks(bits: number, state: OpenState): boolean {
+  return WANTED[state] !== 0 && (bits & WANTED[state]) === 0;
 }
 
 function stateOf(bits: number): OpenState | undefined {

@@ -87,9 +87,15 @@ describe('jobs of two stores', () => {
   });
 
   it('are counted by state where the message is missing: a running one wants to have been handed to a worker', async () => {
-    expect(await compare([job('a', 'pending'), job('b', 'running'), job('c', 'dispatched'), job('d', 'approval_required')], [request('b'), request('d')])).toMatchObject({
+    expect(await compare([job('a', 'pending'), job('b', 'running'), job('c', 'dispatched'), job('d', 'scheduled')], [request('b'), request('d')])).toMatchObject({
       withoutMessage: [{ name: 'pending', jobs: 1 }, { name: 'dispatched', jobs: 1 }, { name: 'running', jobs: 1 }],
       withoutMessageIds: ['a', 'b', 'c'],
+    });
+  });
+
+  it('want no message where they wait for an approval: the gateway keeps these in Redis alone', async () => {
+    expect(await compare([job('a', 'approval_required'), job('b', 'approval_required', { updatedMs: NOW - 8 * DAY })], [])).toMatchObject({
+      open: [{ name: 'approval_required', jobs: 2 }], withoutMessage: [], withoutMessageIds: [], tooOld: { jobs: 0, messages: 0 },
     });
   });
 
@@ -108,7 +114,7 @@ describe('jobs of two stores', () => {
   });
 
   it('are left out where they are so old that one side may have dropped them', async () => {
-    const seen = await compare([job('waits', 'approval_required', { updatedMs: NOW - 8 * DAY }), job('slow', 'running', { updatedMs: NOW - 8 * DAY })], [request('gone', NOW - 8 * DAY), dispatch('slow', NOW - 8 * DAY)]);
+    const seen = await compare([job('waits', 'scheduled', { updatedMs: NOW - 8 * DAY }), job('slow', 'running', { updatedMs: NOW - 8 * DAY })], [request('gone', NOW - 8 * DAY), dispatch('slow', NOW - 8 * DAY)]);
     expect(seen).toMatchObject({ tooOld: { jobs: 1, messages: 2 }, withoutMessage: [], withoutRecord: [] });
   });
 
