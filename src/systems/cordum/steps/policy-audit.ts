@@ -1,9 +1,14 @@
 import { defineRead, z } from '#step-kit/index.ts';
 import { auditOutput, listAudit } from '../audit-listing.ts';
 
+/** From v0.9.9 on Cordum notes each `policy.evaluate`, `policy.explain` and `policy.simulate` among the changes (seen on V0.9.9.1). */
+const QUESTION = 'policy.';
+/** All that Cordum keeps: of the newest, many may be questions. */
+const ALL_KEPT = 500;
+
 export const policyAudit = defineRead({
   name: 'cordum.policy.audit',
-  summary: 'Lists who changed the policy: publications, rollbacks, edits and snapshots, newest first.',
+  summary: 'Lists who changed the policy: publications, rollbacks, edits and snapshots, newest first; not who asked it.',
   input: z.object({ limit: z.int().min(1).max(500).default(100) }),
   output: auditOutput,
   examples: [
@@ -21,5 +26,5 @@ export const policyAudit = defineRead({
       },
     },
   ],
-  run: (input, ctx) => listAudit({ limit: input.limit, type: 'policy', action: '' }, '', ctx),
+  run: (input, ctx) => listAudit({ limit: ALL_KEPT, type: 'policy', action: '' }, '', ctx, input.limit, ({ action }) => !action.startsWith(QUESTION)),
 });

@@ -93,8 +93,11 @@ describe('policy, as recorded', () => {
     cordum.on('GET', '/api/v1/policy/output/stats', 'policy_output_stats', { body: {} });
     expect(await run(outputPolicyStats)).toMatchObject({ checks24h: 1, active: true, lastCheckSeconds: 644 });
     expect(await run(outputPolicyStats)).toMatchObject({ checks24h: 0, active: false, quarantinedShare: 0, lastCheckSeconds: 0 });
-    cordum.on('GET', '/api/v1/policy/audit?limit=100&type=policy', 'policy_audit');
+    cordum.on('GET', '/api/v1/policy/audit?limit=500&type=policy', 'policy_audit');
     expect(await run(policyAudit)).toMatchObject({ total: 3, items: [{ action: 'publish', bundles: [{ name: 'secops/demo' }] }, { action: 'snapshot' }, { action: 'edit' }] });
+    const asked = (action: string): object => ({ id: action, action, resource_type: 'policy', resource_id: 'job.default', created_at: '2026-11-21T13:33:49Z' });
+    cordum.on('GET', '/api/v1/policy/audit?limit=500&type=policy', { body: { items: [...['policy.evaluate', 'policy.explain', 'policy.simulate'].map(asked), asked('publish')], has_more: false, total: 4 } });
+    expect(await run(policyAudit, { limit: 1 })).toMatchObject({ total: 1, truncated: false, items: [{ action: 'publish' }] });
     cordum.on('GET', '/api/v1/policy/audit?limit=500&type=job', 'policy_audit');
     expect(await run(auditList, { resourceType: 'job', resourceId: 'ee96cc7a-fda1-4e67-8cc5-7251e746d9da' })).toMatchObject({ total: 2, items: [{ action: 'reject' }, { action: 'submit_approval_required' }] });
   });
@@ -206,7 +209,7 @@ describe('whatever comes from outside', () => {
     [approvalsList, {}, ['GET /api/v1/approvals?limit=100&include_resolved=false']],
     [policyEvaluate, { topic: 't' }, ['POST /api/v1/policy/evaluate']],
     [policyBundles, {}, ['GET /api/v1/policy/bundles']],
-    [policyAudit, {}, ['GET /api/v1/policy/audit?limit=100&type=policy']],
+    [policyAudit, {}, ['GET /api/v1/policy/audit?limit=500&type=policy']],
     [workflowsList, {}, ['GET /api/v1/workflows']],
     [workflowRunsTimeline, { runId: 'r' }, ['GET /api/v1/workflow-runs/r/timeline?limit=200']],
     [configGet, {}, ['GET /api/v1/config?scope=system&scope_id=default&envelope=true']],
