@@ -16,7 +16,7 @@ import { decideApproval } from './decide.ts';
 import { drillViews, noticeViews } from './drills.ts';
 import { PAGE_MAX, type Answer, type Operations, type Page, type PageQuery, type RunbookView, type StepReference } from './operations.ts';
 import { reasonText } from './reason.ts';
-import { cancelRun, planOffer, settleEffect, startRun } from './runs.ts';
+import { cancelRun, planOffer, settleEffect, startForm, startRun } from './runs.ts';
 
 const PAGE_DEFAULT = 50;
 /** Index rows looked at for one page of runs of one status. */
@@ -132,6 +132,7 @@ function runbookViews(ctx: Context): RunbookView[] {
     owner: runbook.owner,
     revision: runbook.revision,
     triggers: runbook.triggers.map((trigger) => trigger.matchers.map((m) => `${m.label}${m.op}${JSON.stringify(m.value)}`).join(', ')),
+    inputs: startForm(runbook),
     steps: runbook.steps.map((node) => ({ id: node.id, uses: node.uses.name })),
     offers: runbook.offers.map((offer) => ({ id: offer.id, uses: offer.uses.name, tier: offer.tier })),
     problems: problems.get(runbook.name) ?? [],
@@ -139,7 +140,7 @@ function runbookViews(ctx: Context): RunbookView[] {
   const names = new Set(loaded.map(({ name }) => name));
   // A file that was never good is no runbook, and says so where its author looks for it.
   const broken = [...problems].filter(([name]) => !names.has(name));
-  return [...loaded, ...broken.map(([name, mistakes]): RunbookView => ({ name, title: `${name} (cannot be loaded)`, owner: '', revision: '', triggers: [], steps: [], offers: [], problems: mistakes }))];
+  return [...loaded, ...broken.map(([name, mistakes]): RunbookView => ({ name, title: `${name} (cannot be loaded)`, owner: '', revision: '', triggers: [], inputs: [], steps: [], offers: [], problems: mistakes }))];
 }
 
 function stepReference(step: AnyStep): StepReference {

@@ -3,7 +3,7 @@
  * authenticated principal, checks the policy, and answers only when the journal has it.
  */
 import type { Json, JsonObject } from '#kernel/json.ts';
-import type { ApprovalStatus, ApprovalView, IncidentView, OfferView, RunStatus, RunSummary, RunView, TimelineEntry } from '#engine/model/views.ts';
+import type { ApprovalStatus, ApprovalView, IncidentView, InputFieldView, OfferView, RunStatus, RunSummary, RunView, TimelineEntry } from '#engine/model/views.ts';
 import type { AheadStatus } from '#engine/model/ahead.ts';
 import type { DenyRule, Principal } from '#policy/model.ts';
 
@@ -80,6 +80,8 @@ export interface RunbookView {
   readonly owner: string;
   readonly revision: string;
   readonly triggers: readonly string[];
+  /** What may be given when it is started. */
+  readonly inputs: readonly InputFieldView[];
   readonly steps: readonly { readonly id: string; readonly uses: string }[];
   readonly offers: readonly { readonly id: string; readonly uses: string; readonly tier: string }[];
   /** Mistakes of the file as it now is on disk; the last good version stays in use. */

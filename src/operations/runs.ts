@@ -26,7 +26,7 @@ export async function startRun(ctx: Context, principal: Principal, request: Star
   if (runbook === undefined) return refuse('not-found', `there is no runbook ${request.runbook}; there are: ${ctx.runbooks.list().map((known) => known.name).join(', ') || 'none'}`);
   const target = targetOf(ctx, request.target);
   if (!target.ok) return target;
-  const inputs = checkInputs(runbook.inputs.map((field) => ({ ...field, default: field.default ?? null, options: plainOptions(field.options) })), request.inputs ?? {});
+  const inputs = checkInputs(startForm(runbook), request.inputs ?? {});
   if (!inputs.ok) return inputs;
   const started = await ctx.engine.startRun({
     runbook,
@@ -45,6 +45,11 @@ export async function startRun(ctx: Context, principal: Principal, request: Star
 function checkInputs(fields: readonly FormField[], given: JsonObject): Answer<JsonObject> {
   const filled = fillIn(fields, given);
   return filled.ok ? { ok: true, value: filled.inputs } : refuse('invalid', filled.message, `inputs.${filled.field}`);
+}
+
+/** What a person may fill in to start it. */
+export function startForm(runbook: Runbook): FormField[] {
+  return runbook.inputs.map((field) => ({ ...field, default: field.default ?? null, options: plainOptions(field.options) }));
 }
 
 function plainOptions(options: Runbook['inputs'][number]['options']): readonly string[] | null {

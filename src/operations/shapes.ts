@@ -190,6 +190,7 @@ export const RunbookShape: z.ZodType<RunbookView> = z
     owner: z.string(),
     revision: z.string(),
     triggers: z.array(z.string()),
+    inputs: z.array(InputField),
     steps: z.array(z.object({ id: z.string(), uses: z.string() })),
     offers: z.array(z.object({ id: z.string(), uses: z.string(), tier: z.string() })),
     problems: z.array(z.string()),

@@ -1,4 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createApi, postAlert } from '../kit/e2e/api.ts';
 import { startBot, writeBotFiles } from '../kit/e2e/bot.ts';
@@ -9,12 +11,25 @@ import { waitFor } from '../kit/servers/process.ts';
 const STARTED = '2026-11-20T10:00:00.000Z';
 const IMG = '<img src=x onerror="document.body.dataset.owned=1">';
 const SCRIPT = '<script>document.body.dataset.owned=1</script>';
+const ASKING = `
+runbook: ask-me
+title: It asks
+owner: ops
+inputs:
+  - { name: order, options: [newest, oldest], default: oldest }
+  - { name: pool, options: [a, b] }
+  - { name: count, type: int, title: How many, required: true }
+steps:
+  - { id: workers, uses: cordum.workers.list }
+`;
 const LOCAL = `local:${userInfo().username}`;
 
 describe('the console in a browser', () => {
   it('is opened by the link of the terminal, shows the incident live, approves, and sees it close', async () => {
     const cordum = await startCordum(120);
-    const bot = await startBot(await writeBotFiles({ cordumUrl: cordum.url }));
+    const files = await writeBotFiles({ cordumUrl: cordum.url });
+    await writeFile(join(files, 'runbooks', 'ask-me.yaml'), ASKING);
+    const bot = await startBot(files);
     const browser = await startBrowser();
     const api = createApi(bot.url);
     const link = bot.consoleLink();
@@ -68,6 +83,14 @@ describe('the console in a browser', () => {
       await page.getByText(says).locator('visible=true').first().waitFor();
       await picture(page, `6-${name.toLowerCase()}`);
     }
+
+    // What a runbook wants to know is asked for when it is started by hand.
+    await page.getByRole('navigation').getByRole('link', { name: 'Runbooks' }).click();
+    await page.locator('.card', { hasText: 'ask-me' }).getByRole('button', { name: 'Dry run' }).click();
+    await dialog.getByLabel('How many').fill('3');
+    await dialog.getByRole('button', { name: 'Dry run' }).click();
+    await page.waitForURL(/#\/runs\/run_/);
+    expect((await api.run(page.url().split('/').at(-1) ?? '')).inputs).toEqual({ order: 'oldest', count: 3 });
     expect(complaints).toEqual([]);
 
     // A link opens once: whoever finds it in a history or a log stands outside.

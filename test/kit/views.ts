@@ -212,6 +212,7 @@ export function runbookView(overrides: Partial<RunbookView> = {}): RunbookView {
     owner: 'platform-oncall',
     revision: 'ab'.repeat(32),
     triggers: ['alertname="CordumDLQDepthHigh"'],
+    inputs: [],
     steps: [{ id: 'entries', uses: 'cordum.dlq.list' }],
     offers: [{ id: 'retry', uses: 'cordum.dlq.retry', tier: 'R2' }],
     problems: [],

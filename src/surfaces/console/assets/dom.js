@@ -131,9 +131,25 @@ export function ask({ title, text, fields, action, danger }) {
   });
 }
 
+/** The fields of a form of the API, for `ask`. */
+export function fieldsOf(inputs) {
+  return inputs.map((field) => ({
+    name: field.name,
+    title: field.title,
+    required: field.required,
+    value: field.default ?? undefined,
+    options: field.options ?? (field.type === 'bool' ? ['true', 'false'] : undefined),
+    multiple: field.type === 'list' && field.options !== null,
+  }));
+}
+
 function fieldOf(field) {
   if (field.options) {
-    const select = el('select', { name: field.name, multiple: field.multiple, required: field.required, size: field.multiple ? Math.min(12, Math.max(3, field.options.length)) : undefined }, field.options.map((option) => el('option', { value: option }, option)));
+    const chosen = [field.value ?? []].flat().map(String);
+    // What need not be given can be left empty.
+    const options = field.multiple || field.required || chosen.length > 0 ? field.options : ['', ...field.options];
+    const size = field.multiple ? Math.min(12, Math.max(3, options.length)) : undefined;
+    const select = el('select', { name: field.name, multiple: field.multiple, required: field.required, size }, options.map((option) => el('option', { value: option, selected: chosen.includes(option) }, option)));
     return { name: field.name, label: el('label', {}, field.title, select), read: () => (field.multiple ? [...select.selectedOptions].map((option) => option.value) : select.value) };
   }
   const input = el('input', { name: field.name, required: field.required, value: field.value, autocomplete: 'off', placeholder: field.placeholder, pattern: field.pattern, type: field.type ?? 'text' });

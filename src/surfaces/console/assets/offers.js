@@ -1,6 +1,6 @@
 /** An offer with its plan, and the buttons that decide on it. */
 import { send } from './api.js';
-import { act, ask, badge, brief, el, folded, table, when } from './dom.js';
+import { act, ask, badge, brief, el, fieldsOf, folded, table, when } from './dom.js';
 
 const AGAIN = new Set(['form', 'expired', 'withdrawn', 'planFailed', 'halted', 'failed']);
 
@@ -72,8 +72,7 @@ async function decide(approval, decision, redraw) {
 async function planAgain(run, offer, redraw) {
   let inputs = {};
   if (offer.inputs.length > 0) {
-    const fields = offer.inputs.map((field) => ({ name: field.name, title: field.title, required: field.required, value: field.default ?? undefined, options: field.options ?? (field.type === 'bool' ? ['true', 'false'] : undefined), multiple: field.type === 'list' && field.options !== null }));
-    inputs = await ask({ title: offer.title, text: 'The plan comes next; nothing is done before it is approved.', fields, action: 'Plan' });
+    inputs = await ask({ title: offer.title, text: 'The plan comes next; nothing is done before it is approved.', fields: fieldsOf(offer.inputs), action: 'Plan' });
     if (inputs === undefined) return;
   }
   await act(() => send('POST', `/runs/${run.id}/offers/${offer.id}/plan`, { inputs }), redraw);

@@ -1,6 +1,6 @@
 /** Approvals, runbooks and the audit. */
 import { get, send } from './api.js';
-import { ask, badge, el, folded, notice, shown, table, when } from './dom.js';
+import { ask, badge, el, fieldsOf, folded, notice, shown, table, when } from './dom.js';
 
 export async function approvalsPage({ main, signal }) {
   const { items } = await get('/approvals?status=pending');
@@ -26,7 +26,7 @@ export async function runbooksPage({ main, signal }) {
         { class: 'card' },
         el('h3', {}, runbook.title),
         el('p', {}, el('code', {}, runbook.name), `, owner ${runbook.owner}, revision ${runbook.revision.slice(0, 8)}`),
-        el('p', {}, 'Triggers: ', runbook.triggers.length === 0 ? 'none' : runbook.triggers.map((trigger) => el('code', {}, trigger))),
+        el('p', {}, 'Triggers: ', runbook.triggers.length === 0 ? 'none' : runbook.triggers.map((trigger) => [el('code', {}, trigger), ' '])),
         el('p', {}, 'Offers: ', runbook.offers.length === 0 ? 'none' : runbook.offers.map((offer) => [el('code', {}, offer.id), ' ', badge(offer.tier), ' '])),
         runbook.problems.map((problem) => el('p', { class: 'bad' }, problem)),
         el('div', { class: 'actions' }, el('button', { type: 'button', class: 'primary', onclick: () => start(runbook, true) }, 'Dry run'), el('button', { type: 'button', onclick: () => start(runbook, false) }, 'Run')),
@@ -35,11 +35,16 @@ export async function runbooksPage({ main, signal }) {
   );
 }
 
+/** No input can have this name. */
+const TARGET = ':target';
+
 async function start(runbook, dryRun) {
-  const values = await ask({ title: `${dryRun ? 'Dry run' : 'Run'} ${runbook.name}`, text: dryRun ? 'It looks, plans and stops there.' : 'It looks at once; every change waits for an approval.', fields: [{ name: 'target', title: 'Target (empty: the default one)' }], action: dryRun ? 'Dry run' : 'Run' });
+  const fields = [{ name: TARGET, title: 'Target (empty: the default one)' }, ...fieldsOf(runbook.inputs)];
+  const values = await ask({ title: `${dryRun ? 'Dry run' : 'Run'} ${runbook.name}`, text: dryRun ? 'It looks, plans and stops there.' : 'It looks at once; every change waits for an approval.', fields, action: dryRun ? 'Dry run' : 'Run' });
   if (values === undefined) return;
+  const { [TARGET]: target, ...inputs } = values;
   try {
-    const run = await send('POST', '/runs', { runbook: runbook.name, dryRun, ...(values.target ? { target: values.target } : {}) }, { 'idempotency-key': crypto.randomUUID() });
+    const run = await send('POST', '/runs', { runbook: runbook.name, dryRun, inputs, ...(target ? { target } : {}) }, { 'idempotency-key': crypto.randomUUID() });
     location.hash = `#/runs/${run.id}`;
   } catch (error) {
     notice(error.message, 'bad');
@@ -66,10 +71,17 @@ export async function auditPage({ main, signal }) {
   draw();
 }
 
+/** Where it can be looked at, a link. */
+function subject(text) {
+  const [kind, id] = text.split(':');
+  const page = { run: 'runs', incident: 'incidents' }[kind];
+  return page === undefined ? el('code', {}, text) : el('a', { href: `#/${page}/${id}` }, el('code', {}, text));
+}
+
 function auditTable(entries) {
   return table(
     ['When', 'Who', 'What', 'Of', 'Detail'],
-    entries.map((entry) => [when(entry.at), entry.actor, entry.action, el('code', {}, entry.subject), folded(`entry ${entry.position}`, '…', () => el('pre', {}, shown(entry.detail)))]),
+    entries.map((entry) => [when(entry.at), entry.actor, entry.action, subject(entry.subject), folded(`entry ${entry.position}`, '…', () => el('pre', {}, shown(entry.detail)))]),
     'Nothing yet.',
   );
 }
