@@ -74,6 +74,8 @@ export async function snapshotStream(nc: NatsConnection, options: SnapshotOption
     const answer = await ask(nc, `$JS.API.STREAM.SNAPSHOT.${stream}`, body, snapshotAnswer, SNAPSHOT_ANSWER_MS);
     if (!answer.ok) return answer;
     const { error, config: streamConfig, state } = answer.value;
+    // "no impl": before 2.15 a memory stream has none (2.10.27).
+    if (error !== undefined && /\bno impl\b/.test(error.description)) return fail('invalid', `${stream} is kept in memory only, and nats-server ${nc.info?.version ?? ''} gives no snapshot of such a stream: 2.15 or later does.`);
     if (error !== undefined) return { ok: false, failure: ofApi(`NATS gave no snapshot of ${stream}`, error) };
     if (streamConfig === undefined || state === undefined) return fail('unexpected', `NATS answered the request for a snapshot of ${stream} with something that cannot be read.`);
     if (options.answerOnly === true) return succeed({ config: streamConfig as JsonObject, state, bytes: 0 });
@@ -141,7 +143,7 @@ export async function restoreStream(nc: NatsConnection, options: RestoreOptions)
   const name = typeof options.config['name'] === 'string' ? options.config['name'] : '';
   if (!STREAM_NAME.test(name)) return fail('invalid', 'The backup names no stream that can be restored.');
   try {
-    const answer = await ask(nc, `$JS.API.STREAM.RESTORE.${name}`, { config: options.config, state: options.state }, restoreAnswer, REQUEST_MS);
+    const answer = await ask(nc, `$JS.API.STREAM.RESTORE.${name}`, { config: withoutBegin(options), state: options.state }, restoreAnswer, REQUEST_MS);
     if (!answer.ok) return answer;
     const { error, deliver_subject: subject } = answer.value;
     if (error !== undefined) return { ok: false, failure: ofApi(`NATS does not restore ${name}`, error) };
@@ -160,6 +162,15 @@ export async function restoreStream(nc: NatsConnection, options: RestoreOptions)
   } catch (error) {
     return { ok: false, failure: ofError(`The restore of ${name} broke off`, error) };
   }
+}
+
+/**
+ * The sequence that a stream was to begin with says nothing any more once it has been reached. 2.10.27 begins the restored stream
+ * anew because of it, and drops every message (measured; 2.15.1 does not).
+ */
+function withoutBegin({ config: given, state }: RestoreOptions): JsonObject {
+  const { first_seq: begin, ...rest } = given;
+  return Number(begin ?? 0) > 0 && Number(state['last_seq'] ?? 0) >= Number(begin) ? rest : given;
 }
 
 function refused(name: string, reply: Msg): Result<StreamFacts> {
