@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { lostBlocks, PROBLEMS_MAX, type StreamArchive } from './archive/archive.ts';
+import { differingState, lostBlocks, PROBLEMS_MAX, type StreamArchive } from './archive/archive.ts';
 import { cameMeanwhile, makesRoom } from './archive/meanwhile.ts';
 import { readStreamArchive } from './archive/read.ts';
 import { CONFIG_FILE_MAX_BYTES, configFileShape, isConfigKey } from './config-file.ts';
@@ -24,9 +24,9 @@ export interface Problem {
   readonly file: string;
   /** A part of a sentence or a sentence. */
   readonly problem: string;
-}
   /** Nothing speaks against it: the programs of this machine could not look at it. */
   readonly unread?: true;
+}
 
 export interface SetVerdict {
   readonly set: string;
@@ -177,6 +177,7 @@ async function againstBackupJson({ path, bytes }: BackupFile, { stream, seen, in
   if (config.name !== stream) say(path, `it is of the stream ${config.name}`);
   const wanted = state.messages + (makesRoom(config) ? 0 : cameMeanwhile(seen, state));
   if (seen.messages < wanted) say(path, `it says ${state.messages} messages up to ${state.last_seq}, the archive holds ${seen.messages} up to ${seen.lastSeq}`);
+  if (seen.problems.length === 0) for (const field of differingState(seen, state)) say(path, `it and the archive differ in ${field}`);
   const lost = lostBlocks(seen, state);
   for (const problem of lost) say(path, problem);
   // The last messages may have been deleted: then the last that is left stands before them.

@@ -10,6 +10,19 @@ export interface BlockGap {
   readonly sequences: number;
 }
 
+export interface ArchivedState {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly deleted: number;
+  readonly consumers: number;
+  /** 0 where it does not say. */
+  readonly subjects: number;
+  /** When the newest message was stored, as the server writes it; empty where it does not say. */
+  readonly lastAt: string;
+}
+
 export interface StreamArchive {
   /** `v1`: tar in S2, servers up to 2.14. `v2`: `NATSARC1` in S2, from 2.15. */
   readonly format: 'v1' | 'v2';
@@ -19,7 +32,7 @@ export interface StreamArchive {
   readonly messages: number;
   /** What these records take up, as the state of a stream counts it (v1 only). */
   readonly recordBytes?: number;
-  /** When the server wrote it, ms since the epoch (v1 only); 0 where it does not say. */
+  /** When the server wrote it, ms since the epoch; 0 where it does not say. */
   readonly writtenMs?: number;
   /** 0 without messages. */
   readonly firstSeq: number;
@@ -28,15 +41,17 @@ export interface StreamArchive {
   readonly newestMs: number;
   readonly consumers: readonly ArchivedConsumer[];
   /** What the archive says of the stream (v2 only). */
-  readonly state?: { readonly messages: number; readonly firstSeq: number; readonly lastSeq: number; readonly consumers: number };
+  readonly state?: ArchivedState;
   /** SHA-256 over sequence, subject, headers and payload of every message, in order (v2 only: v1 holds deleted ones as well). */
   readonly contentSha256?: string;
   /** The same over every record of a v1 archive: the digest of the content where none of them had been deleted. */
   readonly recordsSha256?: string;
   /** SHA-256 over the checksums of these records (v1 only), each of which the server made of sequence, time, subject, headers and payload. */
   readonly sealsSha256?: string;
-  /** Of the messages those that were stored at or after the time that was asked for. */
+  /** Of the messages those that were stored at or after the time that was asked for, and have not outlived their own time to live. */
   readonly messagesSince?: number;
+  /** Marks of deletions that servers write since 2.10 (v1 only). */
+  readonly deletionMarks?: number;
   /** The configuration that the archive itself holds (v1 only), which servers before 2.10 restore instead of the one they are given. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Blocks that are not there (v1 only). A server drops a block with the last of its messages, so only the state tells whether they are lost: see `lostBlocks`. */
@@ -48,8 +63,10 @@ export interface StreamArchive {
 }
 
 export interface ReadHow {
-  /** Messages of this time and later are counted apart (v1). */
+  /** Messages of this time and later are counted apart. */
   readonly sinceMs?: number;
+  /** With `sinceMs`: those whose own time to live (`Nats-TTL`) is over at this time are not among them. */
+  readonly ttlAtMs?: number;
   /** The content itself is not digested (v1), which takes a third of the time. */
   readonly sealsOnly?: boolean;
   /** Somebody else compares the checksums of its chunks (CRC-32C), over the same bytes: they are not made here. */
@@ -68,6 +85,22 @@ export function lostBlocks({ gaps = [], config }: StreamArchive, state: { readon
   const deleted = state === undefined ? -1 : state.last_seq - state.first_seq + 1 - state.messages;
   const missing = gaps.reduce((sum, { sequences }) => sum + sequences, 0);
   return missing > deleted ? gaps.map(({ said }) => said) : [];
+}
+
+/** A v2 archive holds the state that the server answered with as well: what `backup.json` or a manifest says otherwise, by name. */
+export function differingState({ state: archived }: StreamArchive, state: { readonly messages: number; readonly first_seq: number; readonly last_seq: number; readonly [field: string]: unknown } | undefined): readonly string[] {
+  if (archived === undefined || state === undefined) return [];
+  const { bytes = archived.bytes, num_deleted: deleted = 0, consumer_count: consumers = 0, num_subjects: subjects = 0, last_ts: lastAt = '' } = state;
+  return [
+    ...(state.messages === archived.messages ? [] : ['messages']),
+    ...(bytes === archived.bytes ? [] : ['bytes']),
+    ...(state.first_seq === archived.firstSeq ? [] : ['first_seq']),
+    ...(state.last_seq === archived.lastSeq ? [] : ['last_seq']),
+    ...(deleted === archived.deleted ? [] : ['num_deleted']),
+    ...(consumers === archived.consumers ? [] : ['consumer_count']),
+    ...(subjects === 0 || archived.subjects === 0 || subjects === archived.subjects ? [] : ['num_subjects']),
+    ...(lastAt === '' || archived.lastAt === '' || Date.parse(String(lastAt)) === Date.parse(archived.lastAt) ? [] : ['last_ts']),
+  ];
 }
 
 /** Work queues and interest drop what was acknowledged, limits by subject and roll-ups what was written over. */

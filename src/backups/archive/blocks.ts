@@ -3,6 +3,7 @@
  * time, subject, headers, payload, checksum. Only their frame is read; the checksums are the server's business (`jsck`).
  */
 import type { ContentDigest, SealDigest } from './content.ts';
+import { outlived } from './ttl.ts';
 
 const HEADER_BYTES = 22;
 /** Of the length of the headers, where there are any. */
@@ -13,6 +14,7 @@ const SMALLEST = HEADER_BYTES + CHECKSUM_BYTES;
 const HAS_HEADERS = 0x8000_0000;
 /** Of the upper half of the sequence: the record was erased (highest bit), or is only the mark of a deletion (the next). */
 const MARKED = 0x4000_0000;
+const ERASED = 0x8000_0000;
 /** No message of ours is larger than the server allows (64 MiB at most). */
 const RECORD_MAX_BYTES = 65 * 1024 * 1024;
 
@@ -23,9 +25,12 @@ export interface BlockFacts {
   firstSeq: number;
   lastSeq: number;
   newestMs: number;
-  /** Messages of `sinceMs` and later. */
+  /** Messages of `sinceMs` and later that have not outlived their own time to live. */
   messagesSince: number;
   readonly sinceMs: number;
+  readonly ttlAtMs?: number | undefined;
+  /** Of deletions, as servers write them since 2.10. */
+  deletionMarks: number;
   /** Undefined: it is not wanted. */
   readonly content: ContentDigest | undefined;
   readonly seals: SealDigest;
@@ -60,13 +65,14 @@ export function readBlock(block: Buffer, facts: BlockFacts): BlockRead {
       facts.lastSeq = Math.max(facts.lastSeq, sequence);
       const storedMs = Math.floor((view.getInt32(at + 16, true) * 2 ** 32 + view.getUint32(at + 12, true)) / 1_000_000);
       if (storedMs > facts.newestMs) facts.newestMs = storedMs;
-      if (storedMs >= facts.sinceMs) facts.messagesSince += 1;
       const seal = at + length - CHECKSUM_BYTES;
       facts.seals.add(view.getUint32(seal, true), view.getUint32(seal + 4, true));
       const header = hasHeaders ? view.getUint32(at + HEADER_BYTES + subject, true) : 0;
       if (header > length - SMALLEST - subject - (hasHeaders ? LENGTH_BYTES : 0)) return { ok: false, because: `the headers of the message at byte ${at} cannot be read` };
+      const headersAt = at + HEADER_BYTES + subject + LENGTH_BYTES;
+      if (storedMs >= facts.sinceMs && (facts.ttlAtMs === undefined || !outlived(block.subarray(headersAt, headersAt + header), storedMs, facts.ttlAtMs))) facts.messagesSince += 1;
       if (facts.content !== undefined) addRecord(block.subarray(at + HEADER_BYTES, seal), { sequence, subject, header, hasHeaders }, facts.content);
-    }
+    } else if (high < ERASED) facts.deletionMarks += 1;
     at += length;
   }
   return { ok: true, firstSeq, lastSeq: previous };

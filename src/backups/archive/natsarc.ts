@@ -4,10 +4,11 @@
  * is missing or changed for whole (measured on 2.15.1); here sequences and counts are compared with the state.
  */
 import { z } from 'zod';
-import { PROBLEMS_MAX, type ArchivedConsumer, type StreamArchive } from './archive.ts';
+import { PROBLEMS_MAX, type ArchivedConsumer, type ReadHow, type StreamArchive } from './archive.ts';
 import { createContentDigest } from './content.ts';
 import { createInput, type Input } from './input.ts';
 import { DamagedArchive } from './s2.ts';
+import { outlived } from './ttl.ts';
 
 export const NATSARC_MAGIC = 'NATSARC1';
 const CONSUMERS_MAX = 100_000;
@@ -20,8 +21,15 @@ const stateShape = z.looseObject({
   last_seq: z.number().int().nonnegative(),
   consumer_count: z.number().int().nonnegative().default(0),
   num_deleted: z.number().int().nonnegative().default(0),
+  bytes: z.number().nonnegative().default(0),
+  last_ts: z.string().default(''),
+  num_subjects: z.number().int().nonnegative().default(0),
 });
-const consumerShape = z.looseObject({ config: z.looseObject({}) });
+const place = z.looseObject({ consumer_seq: z.number().nonnegative().default(0), stream_seq: z.number().nonnegative().default(0) });
+const consumerShape = z.looseObject({
+  config: z.looseObject({ name: z.string().optional(), durable_name: z.string().optional() }),
+  state: z.looseObject({ delivered: place.optional(), ack_floor: place.optional() }).nullish(),
+});
 
 /** Its bytes are written over when the next one is read. */
 interface Entry {
@@ -34,7 +42,7 @@ interface Entry {
   readonly payload: Buffer;
 }
 
-export async function readNatsArchive(decoded: AsyncIterable<Buffer>): Promise<StreamArchive> {
+export async function readNatsArchive(decoded: AsyncIterable<Buffer>, { sinceMs = 0, ttlAtMs }: ReadHow = {}): Promise<StreamArchive> {
   const problems: string[] = [];
   const problem = (sentence: string): void => {
     if (problems.length < PROBLEMS_MAX) problems.push(sentence);
@@ -42,7 +50,7 @@ export async function readNatsArchive(decoded: AsyncIterable<Buffer>): Promise<S
   const consumers: ArchivedConsumer[] = [];
   const known = new Set<string>();
   const content = createContentDigest();
-  const facts = { messages: 0, firstSeq: 0, lastSeq: 0, newestMs: 0 };
+  const facts = { messages: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, writtenMs: 0 };
   let state: z.output<typeof stateShape> | undefined;
   try {
     const input = createInput(decoded);
@@ -52,6 +60,8 @@ export async function readNatsArchive(decoded: AsyncIterable<Buffer>): Promise<S
       if (entry === undefined) break;
       if (n === 0) {
         state = readState(entry, problem);
+        // Of the snapshot; so have the consumers (measured on 2.15.1).
+        facts.writtenMs = Math.max(0, entry.timeMs);
       } else if (entry.sequence === 0) {
         if (facts.messages > 0) problem(`the consumer ${shown(entry.name)} stands behind messages`);
         const consumer = readConsumer(entry, problem);
@@ -65,6 +75,7 @@ export async function readNatsArchive(decoded: AsyncIterable<Buffer>): Promise<S
         if (facts.firstSeq === 0) facts.firstSeq = entry.sequence;
         facts.lastSeq = entry.sequence;
         facts.newestMs = Math.max(facts.newestMs, entry.timeMs);
+        if (entry.timeMs >= sinceMs && !outlived(entry.header, entry.timeMs, ttlAtMs)) facts.messagesSince += 1;
         content.add(entry.sequence, { subject: entry.subject.length, header: entry.header.length, payload: entry.payload.length }, entry.subject, entry.header, entry.payload);
       }
     }
@@ -79,7 +90,7 @@ export async function readNatsArchive(decoded: AsyncIterable<Buffer>): Promise<S
     ...facts,
     consumers,
     contentSha256: content.hex(),
-    ...(state === undefined ? {} : { state: { messages: state.messages, firstSeq: state.first_seq, lastSeq: state.last_seq, consumers: state.consumer_count } }),
+    ...(state === undefined ? {} : { state: { messages: state.messages, bytes: state.bytes, firstSeq: state.first_seq, lastSeq: state.last_seq, deleted: state.num_deleted, consumers: state.consumer_count, subjects: state.num_subjects, lastAt: state.last_ts } }),
     problems,
   };
 }
@@ -152,8 +163,23 @@ function readState(entry: Entry, problem: (sentence: string) => void): z.output<
 function readConsumer(entry: Entry, problem: (sentence: string) => void): ArchivedConsumer {
   const name = entry.name.replace(/^consumers\//, '');
   if (!entry.name.startsWith('consumers/')) problem(`the entry ${shown(entry.name)} is neither a consumer nor a message`);
-  else if (!consumerShape.safeParse(parse(entry.payload)).success) problem(`the consumer ${shown(name)} cannot be read`);
+  else {
+    const fault = consumerFault(name, entry.payload);
+    if (fault !== '') problem(`the consumer ${shown(name)} ${fault}`);
+  }
   return { name };
+}
+
+function consumerFault(name: string, payload: Buffer): string {
+  const read = consumerShape.safeParse(parse(payload));
+  if (!read.success) return 'cannot be read';
+  const { config, state } = read.data;
+  const own = config.durable_name ?? config.name ?? '';
+  if (own !== '' && own !== name) return `is that of ${shown(own)}`;
+  // None can be acknowledged that was not delivered.
+  const { delivered, ack_floor: acked } = state ?? {};
+  if (delivered !== undefined && acked !== undefined && (acked.consumer_seq > delivered.consumer_seq || acked.stream_seq > delivered.stream_seq)) return 'has a state that cannot be';
+  return '';
 }
 
 function compare(state: z.output<typeof stateShape> | undefined, facts: { messages: number; firstSeq: number; lastSeq: number }, consumers: readonly ArchivedConsumer[], problem: (sentence: string) => void): void {

@@ -19,7 +19,7 @@ export async function readStreamArchive(source: AsyncIterable<Uint8Array>, how: 
     yield begin;
     yield* { [Symbol.asyncIterator]: () => decoded };
   }
-  const seen = begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? await readNatsArchive(whole()) : await readTarArchive(whole(), how);
+  const seen = begin.subarray(0, NATSARC_MAGIC.length).toString('latin1') === NATSARC_MAGIC ? await readNatsArchive(whole(), how) : await readTarArchive(whole(), how);
   return how.checkedElsewhere === true ? { ...seen, checkedElsewhere: true } : seen;
 }
 

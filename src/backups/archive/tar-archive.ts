@@ -41,8 +41,8 @@ interface Seen {
 }
 
 /** Reads a whole tar. Damage that ends the reading is among the problems, with what was seen until then. */
-export async function readTarArchive(decoded: AsyncIterable<Buffer>, { sinceMs = 0, sealsOnly = false }: ReadHow): Promise<StreamArchive> {
-  const facts = { messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs, content: sealsOnly ? undefined : createContentDigest(), seals: createSealDigest() };
+export async function readTarArchive(decoded: AsyncIterable<Buffer>, { sinceMs = 0, ttlAtMs, sealsOnly = false }: ReadHow): Promise<StreamArchive> {
+  const facts = { messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, deletionMarks: 0, sinceMs, ttlAtMs, content: sealsOnly ? undefined : createContentDigest(), seals: createSealDigest() };
   const seen: Seen = { names: new Set(), blocks: [], gaps: [], indexes: new Map(), consumers: new Map(), meta: new Map(), writtenMs: 0, writtenLastMs: 0, facts, stream: '', config: undefined };
   const problems: string[] = [];
   const problem = (sentence: string): void => {
@@ -57,7 +57,7 @@ export async function readTarArchive(decoded: AsyncIterable<Buffer>, { sinceMs =
   } catch (error) {
     problem(error instanceof DamagedArchive ? error.message : `its tar cannot be read: ${error instanceof Error ? error.message : 'for no reason given'}`);
   }
-  const { messages, firstSeq, lastSeq, newestMs, messagesSince } = facts;
+  const { messages, firstSeq, lastSeq, newestMs, messagesSince, deletionMarks } = facts;
   return {
     format: 'v1',
     stream: seen.stream,
@@ -66,6 +66,7 @@ export async function readTarArchive(decoded: AsyncIterable<Buffer>, { sinceMs =
     lastSeq,
     newestMs,
     messagesSince,
+    deletionMarks,
     ...(facts.content === undefined ? {} : { recordsSha256: facts.content.hex() }),
     sealsSha256: facts.seals.hex(),
     recordBytes: facts.bytes,

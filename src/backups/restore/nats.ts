@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { fail, succeed, type Failure, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { StreamChange, StreamComparison, StreamFound, StreamsAsked, StreamSide, StreamStanding } from '#systems/restore/client.ts';
+import { knowsMarks, whyNotReadable } from '../archive/readable.ts';
 import { readInventory, type BackupSet } from '../inventory.ts';
 import type { Manifest, NatsFacts } from '../manifest.ts';
 import type { LiveStream, StreamSource } from '../take-nats.ts';
@@ -34,6 +35,8 @@ export async function compareStreams(directory: string, asked: StreamsAsked, por
   for (const name of asked.streams ?? noted.map((one) => one.name)) {
     const backup = noted.find((one) => one.name === name);
     if (backup === undefined) return fail('notFound', `nats-${asked.stamp} does not hold the stream ${name}.`, 'no');
+    const because = whyTooOld(backup, set.value.manifest, port);
+    if (because !== '') return fail('refused', because, 'no');
     const described = await describe(directory, backup);
     if (!described.ok) return described;
     const now = await sideOf(port, name);
@@ -51,6 +54,8 @@ export async function putStream(directory: string, stamp: string, change: Stream
   if (!set.ok) return unsent(set.failure);
   const noted = set.value.manifest.nats?.streams.find(({ name }) => name === stream);
   if (noted === undefined || !isSide(notedSide(noted), change.next)) return succeed('changed');
+  const because = whyTooOld(noted, set.value.manifest, port);
+  if (because !== '') return fail('refused', because, 'no');
   const described = await describe(directory, noted);
   if (!described.ok) return unsent(described.failure);
   const standing = await standingOf(directory, change, port);
@@ -133,6 +138,14 @@ export async function sideOf(port: StreamPort, stream: string): Promise<Result<S
   if (!state.ok) return state;
   const { messages, firstSeq, lastSeq, consumers } = state.value;
   return succeed({ present: true, messages, firstSeq, lastSeq, consumers: consumers.length });
+}
+
+/** Before anything is removed: the live server must read what a later one may have written. Whether messages were deleted from it is not asked. */
+function whyTooOld({ name, format }: Noted, { source }: Manifest, { server }: StreamPort): string {
+  const deleted = knowsMarks(source.serverVersion);
+  const because = whyNotReadable({ format, by: source.serverVersion, deleted }, server.version);
+  if (because === '') return '';
+  return deleted && format === 'v1' ? `The backup is of nats-server ${source.serverVersion}, and ${server.version}, which runs now, does not read all that it writes: 2.10 or later is needed.` : `${name} is not restored. ${because}`;
 }
 
 function unsent(failure: Failure): Result<never> {

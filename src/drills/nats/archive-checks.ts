@@ -1,5 +1,5 @@
 /** What can be said of the archive of a stream without a server: against itself, its backup.json, the manifest, and what lives. */
-import { lostBlocks, type StreamArchive } from '#backups/archive/archive.ts';
+import { differingState, lostBlocks, type StreamArchive } from '#backups/archive/archive.ts';
 import type { NatsFacts } from '#backups/manifest.ts';
 import { canonicalJson } from '#kernel/digest.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
@@ -94,6 +94,8 @@ function ofState(state: WireState | undefined, seen: StreamArchive, inMemory: nu
   if (state === undefined) return [];
   const problems: string[] = [];
   const { consumer_count: consumers, messages, bytes } = state;
+  const differing = differingState(seen, state);
+  if (differing.length > 0) problems.push(`its backup.json and its archive differ in ${someOf(differing)}`);
   if (seen.consumers.length > consumers || seen.consumers.length + inMemory < consumers) problems.push(`it holds ${seen.consumers.length} consumers, there were ${consumers}`);
   // A v1 archive may hold more: what was deleted is cleaned up later.
   if (seen.messages < messages) problems.push(`it holds ${seen.messages} messages, there were ${messages}`);

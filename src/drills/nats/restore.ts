@@ -1,23 +1,27 @@
 /** Restores the streams of a backup into the sandbox, one after the other, and lets the server check each of them. */
 import { createReadStream } from 'node:fs';
+import type { StreamArchive } from '#backups/archive/archive.ts';
+import { cameMeanwhile } from '#backups/archive/meanwhile.ts';
 import { formatOf } from '#backups/archive/read.ts';
+import { isNewer, knowsMarks, whyNotReadable } from '#backups/archive/readable.ts';
 import type { Manifest } from '#backups/manifest.ts';
-import { fail, type Result } from '#kernel/failure.ts';
+import { fail, type FailureReason, type Result } from '#kernel/failure.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { failed, type Check } from '../check.ts';
 import type { DrillContext } from '../context.ts';
 import { checkIsolation } from '../isolation.ts';
 import type { SandboxNats } from '../sandbox/sandbox.ts';
 import { configOf, stateOf } from './archive-checks.ts';
-import type { StreamBackup } from './backup-files.ts';
+import type { StreamBackup, WireState } from './backup-files.ts';
 import type { NatsSandboxClient, RestoredStream } from './client.ts';
 import type { NatsDrill } from './facts.ts';
 import type { Look } from './look.ts';
 
-/** The first server that reads `NATSARC1`. */
-const V2_SINCE = [2, 15] as const;
 /** A message may be 1 MiB long by default, and the sandbox has the defaults; with fewer and larger pieces it waits less. */
 const CHUNK_BYTES = 512 * 1024;
+
+/** After these the server is gone, or works no more. */
+const SILENT: ReadonlySet<FailureReason> = new Set(['timeout', 'unreachable']);
 
 export interface Tried {
   readonly restored: Result<RestoredStream>;
@@ -43,11 +47,11 @@ export async function restoreAll(backups: readonly StreamBackup[], { starting, l
   if (isolation.status === 'failed') return { checks: [isolation], server, tried };
   const client = await drill.connectNats(server);
   try {
+    let silentSince = '';
     for (const backup of backups) {
-      const { stream, archive } = backup;
-      const noted = manifest?.nats?.streams.find(({ name }) => name === stream);
-      const config = backup.config ?? configOf((await looking).streams.find((one) => one.stream === stream) ?? { ...backup, seen: undefined });
-      const restored = archive === undefined || config === undefined ? fail('invalid', 'There is nothing that could be restored.') : await restoreOne({ stream, path: archive.copy, config, state: stateOf({ ...backup, noted }) as JsonObject | undefined }, { client, version: server.version }, ctx);
+      const { stream } = backup;
+      const restored: Result<RestoredStream> = silentSince === '' ? await restoreOne(backup, { client, version: server.version, looking, manifest }, ctx) : fail('unavailable', `Not tried: the nats-server of the sandbox answers nobody since ${silentSince} was restored.`);
+      if (!restored.ok && SILENT.has(restored.failure.reason)) silentSince = stream;
       const sound = restored.ok ? await ctx.during('verify', `letting the server check ${stream}`, () => client.check(stream, ctx.signal)) : restored;
       tried.set(stream, { restored, sound });
     }
@@ -62,19 +66,36 @@ export function addressOf({ url }: SandboxNats): string {
   return url.replace('nats://', '');
 }
 
-async function restoreOne(backup: { readonly stream: string; readonly path: string; readonly config: JsonObject; readonly state: JsonObject | undefined }, { client, version }: { readonly client: NatsSandboxClient; readonly version: string }, ctx: DrillContext): Promise<Result<RestoredStream>> {
-  const { stream, path, config, state = {} } = backup;
-  if (!isAtLeast(version, V2_SINCE) && (await formatOf(createReadStream(path))) === 'v2') return fail('refused', `It is a v2 archive (NATSARC1), which nats-server ${version} does not read: ${V2_SINCE.join('.')} or later is needed.`);
-  return ctx.during('restore', `restoring ${stream}`, () => client.restore({ config: forSandbox(config), state, source: createReadStream(path, { highWaterMark: CHUNK_BYTES }), chunkBytes: CHUNK_BYTES, signal: ctx.signal }));
+interface Restoring {
+  readonly client: NatsSandboxClient;
+  readonly version: string;
+  readonly looking: Promise<Look>;
+  readonly manifest: Manifest | undefined;
 }
 
-/** One server, nobody to copy from, nobody to copy to, and nothing is too old. */
+async function restoreOne(backup: StreamBackup, { client, version, looking, manifest }: Restoring, ctx: DrillContext): Promise<Result<RestoredStream>> {
+  const { stream, archive } = backup;
+  const noted = manifest?.nats?.streams.find(({ name }) => name === stream);
+  const by = manifest?.source.serverVersion ?? '';
+  const format = archive === undefined ? 'v1' : await formatOf(createReadStream(archive.copy));
+  // An earlier server stops working on what it does not know, so the archive is looked at first where it may be of a later one.
+  const looked = backup.config === undefined || (!knowsMarks(version) && (by === '' || knowsMarks(by))) ? (await looking).streams.find((one) => one.stream === stream) : undefined;
+  const because = whyNotReadable({ format, by, deleted: looked?.seen !== undefined && holdsDeleted(looked.seen, stateOf(looked)) }, version);
+  if (because !== '') return fail('refused', because);
+  const config = backup.config ?? configOf(looked ?? { ...backup, seen: undefined });
+  if (archive === undefined || config === undefined) return fail('invalid', archive === undefined || format === 'v1' ? 'There is nothing that could be restored.' : 'A v2 archive does not say what its stream was: the backup.json that was written with it is needed.');
+  const state = (stateOf({ ...backup, noted }) ?? {}) as JsonObject;
+  const restored = await ctx.during('restore', `restoring ${stream}`, () => client.restore({ config: forSandbox(config), state, source: createReadStream(archive.copy, { highWaterMark: CHUNK_BYTES }), chunkBytes: CHUNK_BYTES, signal: ctx.signal }));
+  if (restored.ok || !isNewer(by, version)) return restored;
+  return fail(restored.failure.reason, `${restored.failure.message} It is a backup of nats-server ${by}, and ${version} of the sandbox may not read what a later one writes.`);
+}
+
+function holdsDeleted(seen: StreamArchive, state: WireState | undefined): boolean {
+  return (seen.deletionMarks ?? 0) > 0 || (state !== undefined && seen.messages > state.messages + cameMeanwhile(seen, state));
+}
+
+/** One server, nobody to copy from, nobody to copy to, nothing is too old, and nothing that was due meanwhile is published (2.15.1 does so at once). */
 function forSandbox(config: JsonObject): JsonObject {
-  const { sources: _sources, mirror: _mirror, republish: _republish, placement: _placement, ...rest } = config;
+  const { sources: _sources, mirror: _mirror, republish: _republish, placement: _placement, allow_msg_schedules: _schedules, ...rest } = config;
   return { ...rest, num_replicas: 1, ...(Number(rest['max_age'] ?? 0) > 0 ? { max_age: 0 } : {}) };
-}
-
-function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
-  const [, is = '0', and = '0'] = /^(\d+)\.(\d+)/.exec(version) ?? [];
-  return Number(is) > major || (Number(is) === major && Number(and) >= minor);
 }

@@ -148,7 +148,7 @@ describe('tar', () => {
   });
 });
 
-const facts = (): BlockFacts => ({ messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, sinceMs: 0, content: createContentDigest(), seals: createSealDigest() });
+const facts = (): BlockFacts => ({ messages: 0, bytes: 0, firstSeq: 0, lastSeq: 0, newestMs: 0, messagesSince: 0, deletionMarks: 0, sinceMs: 0, content: createContentDigest(), seals: createSealDigest() });
 
 /** By nats-server's `writeMsgRecord`: length, sequence, time, length of the subject, subject, [length of headers, headers,] payload, checksum. */
 function recordOf(sequence: bigint, subject: string, payload: string, header = ''): Buffer {
@@ -239,6 +239,8 @@ describe('v2 archives', () => {
     ['the consumer doubled', good.flatMap((entry, i) => (i === 1 ? [entry, entry] : [entry])), 'stands in it twice'],
     ['the consumer behind messages', [good[0] ?? SENTINEL, ...good.slice(2, 10), good[1] ?? SENTINEL, ...good.slice(10)], 'stands behind messages'],
     ['a consumer of no JSON', [good[0] ?? SENTINEL, entryOf({ name: 'consumers/worker', payload: Buffer.from('x') }), ...good.slice(2)], 'cannot be read'],
+    ['a consumer under another name', good.map((entry, i) => (i === 1 ? entryOf({ name: 'consumers/walker', payload: Buffer.from('{"config":{"durable_name":"worker"}}') }) : entry)), 'the consumer walker is that of worker'],
+    ['a consumer with a state that cannot be', good.map((entry, i) => (i === 1 ? entryOf({ name: 'consumers/worker', payload: Buffer.from('{"config":{"durable_name":"worker"},"state":{"delivered":{"consumer_seq":5,"stream_seq":5},"ack_floor":{"consumer_seq":5,"stream_seq":6}}}') }) : entry)), 'a state that cannot be'],
     ['a stranger among the consumers', [good[0] ?? SENTINEL, entryOf({ name: '../../etc/passwd', payload: Buffer.from('{}') }), ...good.slice(2)], 'neither a consumer nor a message'],
     ['a message without its sequence', good.map((entry) => (entry === message(20) ? entryOf({ name: 'job.1', payload: Buffer.from('x') }) : entry)), 'neither a consumer'],
     ['garbage behind the end', [...good, Buffer.from('x')], 'something follows'],
