@@ -13,6 +13,7 @@ export async function lintRunbooks(path: string, { json, out, note }: LocalOptio
   if (files.length === 0) return nothing(path, note);
   const diagnostics: Diagnostic[] = [];
   for (const file of files) diagnostics.push(...loadRunbook({ file, text: await readFile(file, 'utf8'), steps: stepsByName() }).diagnostics);
+  diagnostics.push(...(await overlooked(path)));
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   if (json) out(JSON.stringify({ files: files.length, errors, diagnostics }));
   else {
@@ -68,6 +69,19 @@ async function testOne(file: string): Promise<Tested> {
 function nothing(path: string, note: (text: string) => void): ExitCode {
   note(`${path}: expected a runbook (NAME.yaml) or a folder of them`);
   return 2;
+}
+
+/** Files that look like a part of it, and that the bot and `test` pass over without a word. */
+async function overlooked(path: string): Promise<Diagnostic[]> {
+  const alone = !(await stat(path)).isDirectory();
+  const names = alone ? [basename(path)] : (await readdir(path)).toSorted();
+  return names.flatMap((name): Diagnostic[] => {
+    const warn = (code: string, message: string, hint: string): Diagnostic[] => [{ file: alone ? path : join(path, name), line: 1, column: 1, severity: 'warning', code, message, hint }];
+    if (name.endsWith('.yml')) return warn('not-looked-at', 'the bot does not look at files that end with .yml', `name it ${name.replace(/yml$/, 'yaml')}`);
+    const runbook = name.replace(CASES, '.yaml');
+    if (!alone && name.endsWith(CASES) && !names.includes(runbook)) return warn('no-runbook', `there is no ${runbook}, so these cases are never run`, 'cases have the name of their runbook');
+    return [];
+  });
 }
 
 async function runbookFiles(path: string): Promise<string[]> {

@@ -186,7 +186,8 @@ async function readBytes(path: string, most: number): Promise<Buffer | string> {
     const { size } = await stat(path);
     return size > most ? `it is ${size} bytes long` : await readFile(path);
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : 'for no reason given';
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'for no reason given';
+    return code === 'EISDIR' ? 'it is a directory; name the bundle in it that is to be verified' : code === 'ENOENT' ? 'there is no such file' : code;
   }
 }
 

@@ -47,6 +47,12 @@ describe('evidence', () => {
     expect(given.checks.every(({ status }) => status === 'passed')).toBe(true);
   });
 
+  it('that is a folder, or is not there, is told apart', async () => {
+    const directory = folder();
+    expect((await verifyBundle(directory, [])).checks[0]?.detail).toContain('it is a directory; name the bundle in it');
+    expect((await verifyBundle(join(directory, 'no.json'), [])).checks[0]?.detail).toBe('no.json cannot be read: there is no such file.');
+  });
+
   it('holds what an auditor asks for', async () => {
     const { bundle } = await write(folder());
     const read = JSON.parse(readFileSync(bundle, 'utf8')) as JsonObject;
