@@ -4,6 +4,7 @@ import { lookup } from 'node:dns/promises';
 import { addToContent } from '#backups/archive/natsarc.ts';
 import { stampOf, type Store } from '#backups/names.ts';
 import type { RedisConnection } from '#backups/redis/connection.ts';
+import { versionOf } from '#backups/redis/topology.ts';
 import { findProgram } from '#config/programs.ts';
 import { failed, type Check } from '#drills/check.ts';
 import type { Choice } from '#drills/choose.ts';
@@ -144,7 +145,7 @@ export function sandboxParts(temp: string, clock: Clock): LocalSandboxParts {
       try {
         const info = String(await connection.value.call('INFO', 'server'));
         const field = (name: string): string => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? '';
-        return succeed({ runId: field('run_id'), version: field('redis_version') });
+        return succeed({ runId: field('run_id'), version: versionOf(field) });
       } finally {
         await connection.value.close();
       }

@@ -4,8 +4,8 @@ import { dirname, resolve as absolute } from 'node:path';
 import { lookAtRdb } from './rdb-file.ts';
 
 const OUTPUT_KEPT = 16_000;
-/** What programs and servers say of a file that a newer one has written: the second of one that is Valkey's own (measured on 6.2 to 9.1). */
-const TOO_NEW = /Can't handle RDB format version|Wrong signature trying to load DB/;
+/** What programs and servers say of a file that a newer one has written: the second of one that is Valkey's own, the third Valkey 9 of Redis 7.4 (all measured). */
+const TOO_NEW = /Can't handle RDB format version|Wrong signature trying to load DB|in RDB file with foreign version/;
 
 export interface CheckedRdb {
   readonly ok: boolean;
@@ -41,15 +41,19 @@ export function checkRdb(command: string, file: string, signal?: AbortSignal): P
 async function answer(output: string, code: number | null, file: string): Promise<CheckedRdb> {
   const read = readAnswer(output, code);
   const writer = read.ok ? undefined : await whoWroteTooNew(output, file);
-  return writer === undefined ? read : { ...read, tooNew: true, because: `it was written by ${writer}, and the redis-check-rdb of this machine is too old to read that: install one that is as new` };
+  return writer === undefined ? read : { ...read, tooNew: true, because: `it was written by ${writer.name}, and the redis-check-rdb of this machine cannot read that: install ${writer.wanted}` };
 }
 
 /** `Redis 7.4.1 (RDB version 12)`, where a program or a server says of the file that its version is not known; else undefined. */
-export async function whoWroteTooNew(output: string, file: string): Promise<string | undefined> {
+export async function whoWroteTooNew(output: string, file: string): Promise<{ readonly name: string; readonly wanted: string } | undefined> {
   if (!TOO_NEW.test(output)) return undefined;
   // A file that has gone, or that is none, is not too new.
   const look = await lookAtRdb(file).catch(() => undefined);
-  return look?.ok === true ? `${look.head.writer} (RDB version ${look.head.rdbVersion})` : undefined;
+  if (look?.ok !== true) return undefined;
+  const { writer, rdbVersion } = look.head;
+  // Neither reads all that the other has written since 7.4, whichever is newer.
+  const kind = /^(?:Redis|Valkey) /.exec(writer)?.[0] ?? 'server ';
+  return { name: `${writer} (RDB version ${rdbVersion})`, wanted: `that of a ${kind}that is as new` };
 }
 
 /** Its last words: `[info] 12 keys read`, `[info] 3 expires`, and before them `\o/ RDB looks OK! \o/` or `--- RDB ERROR DETECTED ---`. */

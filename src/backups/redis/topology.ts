@@ -27,7 +27,7 @@ export interface Topology {
 export async function readTopology(connection: RedisConnection, at: { readonly host: string; readonly port: number }): Promise<Topology> {
   const info = String(await connection.call('INFO', 'everything'));
   const field = (name: string): string => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? '';
-  const common = { role: field('role'), serverVersion: field('redis_version'), runId: field('run_id') };
+  const common = { role: field('role'), serverVersion: versionOf(field), runId: field('run_id') };
   if (field('cluster_enabled') !== '1') {
     const primary: Primary = { ...at, slots: [], nodeId: common.runId, failing: false };
     return { mode: 'standalone', ...common, primaries: [primary], addresses: [`${at.host}:${at.port}`], nodeIds: [] };
@@ -40,6 +40,12 @@ export async function readTopology(connection: RedisConnection, at: { readonly h
     addresses: nodes.map(({ host, port }) => `${host}:${port}`),
     nodeIds: nodes.map(({ nodeId }) => nodeId),
   };
+}
+
+/** Valkey gives the Redis that it is compatible with as its version, and its own beside it (measured on 8.0.1 and 9.1.2). */
+export function versionOf(field: (name: string) => string): string {
+  const [redis, valkey] = [field('redis_version'), field('valkey_version')];
+  return valkey === '' ? redis : `${redis} (Valkey ${valkey})`;
 }
 
 interface Node extends Primary {

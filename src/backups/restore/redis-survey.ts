@@ -6,6 +6,7 @@ import type { RedisConnection } from '../redis/connection.ts';
 import { lookAtRecords } from '../redis/cordum-records.ts';
 import type { PrefixCount } from '../redis/dataset.ts';
 import { dumpVersion } from '../redis/dump.ts';
+import { versionOf } from '../redis/topology.ts';
 import { withSet, type RedisPlace } from './redis.ts';
 import { countLive, infoOf, withServers } from './redis-live.ts';
 import { nameOf, owns, pagesOf, sizesOf, type LoadedSet } from './redis-values.ts';
@@ -33,7 +34,7 @@ async function survey(servers: Servers, { set, manifest }: { readonly set: Loade
     const info = await infoOf(connection);
     for (const database of await otherDatabases(connection)) databases.add(database);
     const { keys = 0, bytes = 0 } = weighed.value[i] ?? {};
-    const line = { name: `${host}:${port}`, version: info('redis_version'), keysNow: Number(await connection.call('DBSIZE')), keysNext: keys, bytesNext: bytes + (Number(info('used_memory_startup')) || 0), bytesMax: Number(info('maxmemory')) || 0, appendOnly: info('aof_enabled') === '1' };
+    const line = { name: `${host}:${port}`, version: versionOf(info), keysNow: Number(await connection.call('DBSIZE')), keysNext: keys, bytesNext: bytes + (Number(info('used_memory_startup')) || 0), bytesMax: Number(info('maxmemory')) || 0, appendOnly: info('aof_enabled') === '1' };
     if (line.bytesMax > 0 && line.bytesNext > line.bytesMax) return fail('refused', `${line.name} has room for ${mib(line.bytesMax)} (maxmemory), and what it would hold needs about ${mib(line.bytesNext)}.`, 'no');
     lines.push(line);
   }
@@ -46,7 +47,7 @@ async function survey(servers: Servers, { set, manifest }: { readonly set: Loade
     newestNowMs: await newestOf(servers, counted.prefixes, signal),
     newestNextMs: Date.parse(manifest.redis?.newestRecordAt ?? '') || 0,
     wroteVersion: manifest.source.serverVersion,
-    loadedVersion: first === undefined ? '' : (await infoOf(first.connection))('redis_version'),
+    loadedVersion: first === undefined ? '' : versionOf(await infoOf(first.connection)),
     notes,
   });
 }
@@ -85,11 +86,11 @@ export async function whyNotTaken({ primaries }: Pick<Servers, 'primaries'>, { s
   let next: { readonly version: number; readonly redis: string } | undefined;
   for (const { connection } of shards) {
     const version = await seenVersion(connection);
-    if (version !== undefined) next = { version, redis: (await infoOf(connection))('redis_version') };
+    if (version !== undefined) next = { version, redis: versionOf(await infoOf(connection)) };
   }
   if (next === undefined) return '';
   for (const { host, port, connection } of primaries) {
-    const redis = (await infoOf(connection))('redis_version');
+    const redis = versionOf(await infoOf(connection));
     const version = (await seenVersion(connection)) ?? knownVersion(redis);
     if (version < next.version) return `Redis ${redis} at ${host}:${port} does not take what Redis ${next.redis} of this machine, which has loaded redis-${stamp}, dumps (RDB version ${next.version}, it takes ${version} at most). Install a redis-server here that is as old as the live one.`;
   }

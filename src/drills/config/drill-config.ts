@@ -122,7 +122,7 @@ function whyRefused(said: string, dump: Buffer, { dumpedBy, restoredBy }: { read
   if (!/DUMP payload version/i.test(said)) return said;
   const { because, newline } = lookAtDump(dump);
   if (because !== '') return because;
-  return `it was dumped by ${dumpedBy} (RDB version ${dumpVersion(newline ? dump.subarray(0, -1) : dump)}), and the redis-server of this machine, ${restoredBy}, is too old to read that: install one that is as new`;
+  return `it was dumped by ${dumpedBy} (RDB version ${dumpVersion(newline ? dump.subarray(0, -1) : dump)}), and the redis-server of this machine, ${restoredBy}, cannot read that: install one that is as new`;
 }
 
 async function attempt(connection: RedisConnection, command: string, ...args: readonly (string | number | Buffer)[]): Promise<string> {

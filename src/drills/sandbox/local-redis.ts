@@ -98,7 +98,7 @@ async function notLoaded(file: string, output: string): Promise<Result<never>> {
   const writer = await whoWroteTooNew(output, file);
   if (writer === undefined) return fail('invalid', `Redis does not load ${file}: ${whyNot(output)}`);
   const [, name = 'Redis', version = 'of a version that it does not say'] = /(Redis|Valkey) version=([^,\s]+)/.exec(output) ?? [];
-  return fail('invalid', `${basename(file)} was written by ${writer}, and the redis-server of this machine is ${name} ${version}, which is too old to read it: install one that is as new.`);
+  return fail('invalid', `${basename(file)} was written by ${writer.name}, and the redis-server of this machine is ${name} ${version}, which cannot read it: install ${writer.wanted}.`);
 }
 
 /** The lines in which Redis says what is wrong, without its own prefix of process and time. */

@@ -14,9 +14,9 @@ id=8 addr=10.0.0.4:5000 fd=9 name=gateway age=1 idle=0 flags=P cmd=subscribe use
 `;
 
 /** A server of this version, with one key that it dumps as that version of RDB; undefined: it is empty. */
-function serverOf(redis: string, rdb: number | undefined): RedisConnection {
+function serverOf(redis: string, rdb: number | undefined, more = ''): RedisConnection {
   const payload = Buffer.concat([Buffer.from([0, 1, 65]), Buffer.from([rdb ?? 0, 0]), Buffer.alloc(8)]);
-  const answers: Record<string, unknown> = { INFO: `redis_version:${redis}\r\n`, RANDOMKEY: rdb === undefined ? null : Buffer.from('k'), MEMORY: 60, DUMP: payload };
+  const answers: Record<string, unknown> = { INFO: `redis_version:${redis}\r\n${more}`, RANDOMKEY: rdb === undefined ? null : Buffer.from('k'), MEMORY: 60, DUMP: payload };
   const call = (command: string): Promise<unknown> => Promise.resolve(answers[command]);
   return { call, callBuffer: call, close: () => Promise.resolve() };
 }
@@ -43,6 +43,8 @@ describe('a restore of Redis', () => {
     expect(await judge(serverOf('6.2.14', 9), serverOf('7.0.15', 10))).toBe(
       'Redis 6.2.14 at redis:6379 does not take what Redis 7.0.15 of this machine, which has loaded redis-20261121T060000Z, dumps (RDB version 10, it takes 9 at most). Install a redis-server here that is as old as the live one.',
     );
+    // Valkey 8.0.1 writes as Redis 7.2 does, and says that it were one (measured).
+    expect(await judge(serverOf('7.2.4', 11, 'valkey_version:8.0.1\r\n'), serverOf('8.0.2', 12))).toContain('Redis 7.2.4 (Valkey 8.0.1) at redis:6379 does not take what Redis 8.0.2 of this machine');
     // An empty server dumps nothing: then its version counts.
     expect(await judge(serverOf('7.0.15', undefined), serverOf('7.2.4', 11))).toContain('it takes 10 at most');
     for (const [live, loaded] of [['7.0.15', 10], ['7.2.4', 11], ['8.0.2', 12]] as const) expect(await judge(serverOf(live, undefined), serverOf('7.0.15', loaded))).toBe('');
