@@ -2,7 +2,8 @@
 #
 # There is no build step: Node runs the TypeScript sources. The image can run with a read-only root file system; the
 # journal is the only thing that it writes, and it lies in the volume /data.
-FROM node:26-slim
+# trixie: its Redis 8.0 reads backups of Redis up to 8.0, the 7.4 of redis:7-alpine among them; the 7.0 of bookworm reads none of 7.2 and later.
+FROM node:26-trixie-slim
 
 WORKDIR /app
 ENV NODE_ENV=production \
