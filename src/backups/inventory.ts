@@ -95,7 +95,7 @@ async function manifestOf(path: string): Promise<BackupSet['manifest']> {
   }
 }
 
-/** The archives of one NATS set: `<STREAM>.snapshot/` as natscli lays it out, or a bare `<STREAM>.tar.s2`, `<STREAM>.narc` or `<STREAM>.snapshot`. */
+/** The archives of one NATS set: `<STREAM>.snapshot/` as natscli lays it out, or a bare `<STREAM>.tar.s2`, `<STREAM>.arc.s2`, `<STREAM>.narc` or `<STREAM>.snapshot`. */
 async function streamFiles(directory: string, folder: string): Promise<BackupFile[]> {
   let names: string[];
   try {
@@ -105,10 +105,10 @@ async function streamFiles(directory: string, folder: string): Promise<BackupFil
   }
   const files: BackupFile[] = [];
   for (const name of names.toSorted().slice(0, STREAMS_MAX)) {
-    const stream = /^(.{1,255})\.(?:snapshot|tar\.s2|narc)$/.exec(name)?.[1];
+    const stream = /^(.{1,255})\.(?:snapshot|tar\.s2|arc\.s2|narc)$/.exec(name)?.[1];
     if (stream === undefined) continue;
     const bare = !name.endsWith('.snapshot') || (await fileOf(directory, `${folder}/${name}`)).odd === undefined;
-    const inner = bare ? [''] : ['backup.json', 'stream.tar.s2'];
+    const inner = bare ? [''] : ['backup.json', ...(await archivesIn(join(directory, folder, name)))];
     for (const part of inner) {
       const file = await fileOf(directory, part === '' ? `${folder}/${name}` : `${folder}/${name}/${part}`);
       // A missing backup.json is told by whoever reads the stream.
@@ -116,6 +116,13 @@ async function streamFiles(directory: string, folder: string): Promise<BackupFil
     }
   }
   return files;
+}
+
+/** natscli calls what a server since 2.15 gives `stream.arc.s2`; one that knew no other name, and our own backups, `stream.tar.s2`. */
+async function archivesIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch((): string[] => []);
+  const there = ['stream.tar.s2', 'stream.arc.s2'].filter((name) => names.includes(name));
+  return there.length > 0 ? there : ['stream.tar.s2'];
 }
 
 /** What is no plain file is kept in the inventory: without it, a broken backup would be overlooked and an older one taken. */

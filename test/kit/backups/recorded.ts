@@ -26,11 +26,11 @@ export async function readRecorded(recorded: Recorded, how: ReadHow = {}) {
 }
 
 /** In the layout of natscli, in a folder of this time. */
-export async function layOut(directory: string, stamp: string, recorded: Recorded): Promise<string> {
+export async function layOut(directory: string, stamp: string, recorded: Recorded, archive = 'stream.tar.s2'): Promise<string> {
   const { name } = (await answerOf(recorded)).config;
   const folder = join(directory, `nats-${stamp}`, `${name}.snapshot`);
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'stream.tar.s2'), await of(recorded, 's2'));
+  await writeFile(join(folder, archive), await of(recorded, 's2'));
   await writeFile(join(folder, 'backup.json'), await of(recorded, 'json'));
   return name;
 }

@@ -41,6 +41,22 @@ describe('a snapshot of nats-server 2.15.1', () => {
     expect(await verify()).toBe('it and the archive differ in bytes');
   });
 
+  it.for(['stream.tar.s2', 'stream.arc.s2'])('is found where natscli calls it %s, once', async (archive) => {
+    const directory = await testFolder('recorded');
+    const stream = await layOut(directory, '20261121T125800Z', 'redelivered-2.15.1', archive);
+    const files = async (): Promise<unknown> => {
+      const inventory = await readInventory(directory);
+      return inventory.ok ? inventory.value.sets.flatMap((set) => set.files.map(({ path, odd }) => [path.split('/').at(-1), odd])) : inventory;
+    };
+    expect(await files()).toEqual([['backup.json', undefined], [archive, undefined]]);
+    await layOut(directory, '20261121T125800Z', 'redelivered-2.15.1', 'stream.arc.s2');
+    await layOut(directory, '20261121T125800Z', 'redelivered-2.15.1', 'stream.tar.s2');
+    const inventory = await readInventory(directory);
+    const [set] = inventory.ok ? inventory.value.sets : [];
+    if (set === undefined) throw new Error('there is one');
+    expect((await verifySet(directory, set, { checkRdb: undefined })).problems.map(({ problem }) => problem)).toContain(`there is another archive of ${stream}`);
+  });
+
   it('tells which messages outlive their own time to live', async () => {
     const at = Date.parse('2026-11-21T13:15:31.500Z');
     const alive = async (seconds: number): Promise<number | undefined> => (await readRecorded('own-ttl-2.15.1', { ttlAtMs: at + seconds * 1_000 })).messagesSince;
