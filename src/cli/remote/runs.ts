@@ -67,7 +67,11 @@ async function start(context: RemoteContext, dryRun: boolean): Promise<RunSummar
 
 function follow(context: RemoteContext, runId: string): Promise<RunView> {
   context.note(`${runId} started`);
-  return followRun(context.client, runId, context.clock, (entry) => context.note(`${entry.at} ${visible(entry.say)}`));
+  return followRun(context.client, runId, context.clock, (entry) => {
+    context.note(`${entry.at} ${visible(entry.say)}`);
+    // Whoever waits here is perhaps the one for whom it waits.
+    if (entry.type === 'ApprovalRequested') context.note(`Its plan, and the digest to approve: runbook-bot show ${runId}`);
+  });
 }
 
 /** `k=v`: JSON where it reads as JSON, else text. */

@@ -59,7 +59,7 @@ describe('run', () => {
     const { operations, clock } = cli.http;
     const going = cli.run('run', 'dlq-overflow', '--wait');
     await turnUntil(() => operations.listenerCount() === 1);
-    operations.addTimeline(RUN_ID, { say: 'An approval is open.' });
+    operations.addTimeline(RUN_ID, { type: 'ApprovalRequested', say: 'An approval is open.' });
     await settle(20);
     cli.http.app.server.closeAllConnections();
     await turnUntil(() => operations.listenerCount() === 0);
@@ -71,7 +71,7 @@ describe('run', () => {
     await turnUntil(() => done, () => clock.advance(1_000));
     const { code, note } = await going;
     expect(code).toBe(0);
-    expect(note.split('\n').map((line) => line.replace(/^\S+ /, ''))).toEqual(['started', 'The run started.', 'An approval is open.', 'It was approved.', 'The run ended.']);
+    expect(note.split('\n').map((line) => line.replace(/^\S+ /, ''))).toEqual(['started', 'The run started.', 'An approval is open.', `plan, and the digest to approve: runbook-bot show ${RUN_ID}`, 'It was approved.', 'The run ended.']);
   });
 
   it('refuses an input that is no k=v', async () => {
