@@ -45,6 +45,11 @@ describe('a notification', () => {
     expect(count).toBeGreaterThan(50);
   });
 
+  it('of 0.33 is read with labels that only UTF-8 allows, its truncation, and a reason that older ones do not give', () => {
+    const outcome = readNotification(JSON.parse(recordedWebhook('am0.33-utf8-001-truncated_repeat').body));
+    expect(outcome).toMatchObject({ ok: true, notification: { groupLabels: { alertname: 'A', 'service.name': 'gw ü' }, truncatedAlerts: 1, alerts: [{ labels: { 'service.name': 'gw ü', x: '1' } }, { labels: { x: '2' } }] } });
+  });
+
   it('brings no secret in: not in labels, annotations, group labels or the link', () => {
     const planted = ['xoxb-123456789012-abcdefABCDEF', 'redis://u:hunter2pass@redis:6379', 'password=hunter2pass', 'Authorization: Bearer abcdef123456'];
     const notification = read((sent, alert) => {
