@@ -82,9 +82,11 @@ export function failureOfError(error: unknown, call: CallFacts, ended: { readonl
 
 /** A failure that the API server, or something in front of it, answered. */
 export function failureOfAnswer(answer: HttpAnswer, call: CallFacts): Failure {
-  const { reason, say } = meaningOf(answer, readStatus(answer.body), call);
-  // A 4xx was decided before anything was stored; a server error, a redirect or a proxy's timeout may have come after.
-  const decidedBefore = answer.status >= 400 && answer.status < 500 && answer.status !== 408;
+  const status = readStatus(answer.body);
+  const admission = admissionSays(answer, status);
+  const { reason, say } = admission ?? meaningOf(answer, status, call);
+  // A 4xx was decided before anything was stored, and so is admission; a server error, a redirect or a proxy's timeout may have come after.
+  const decidedBefore = admission !== undefined || (answer.status >= 400 && answer.status < 500 && answer.status !== 408);
   return failure(reason, `Kubernetes did not ${call.doing}: ${say}`, call, decidedBefore ? 'no' : 'maybe');
 }
 
@@ -108,6 +110,18 @@ export function isGone(answer: HttpAnswer): boolean {
 
 function failure(reason: FailureReason, message: string, call: CallFacts, landed: 'no' | 'maybe'): Failure {
   return call.writes ? { reason, message, landed } : { reason, message };
+}
+
+/**
+ * A webhook chooses the number of its denial, 400 where it names none; a policy's is a 422, and of a webhook that is away the API
+ * server tells as of a failure of its own (recordings admission_webhook_denies_400, admission_policy_denies_422, admission_webhook_unreachable_500).
+ */
+function admissionSays(answer: HttpAnswer, status: Status | undefined): Meaning | undefined {
+  if (status === undefined) return undefined;
+  const away = /failed calling webhook "(?<webhook>[^"]{1,253})"/.exec(status.message)?.groups?.['webhook'];
+  if (away !== undefined) return { reason: 'unavailable', say: `the admission webhook ${quote(away)}, which the cluster asks before such a change, does not answer (${answer.status}: ${sayOf(status)}): look at what serves it.` };
+  const denied = /admission webhook "[^"]{1,253}" denied the request|ValidatingAdmissionPolicy '[^']{1,253}' [^\n]{0,300}denied request/.test(status.message);
+  return denied ? { reason: 'forbidden', say: `the cluster does not allow it, which is no matter of roles (${answer.status}: ${sayOf(status)}).` } : undefined;
 }
 
 function meaningOf(answer: HttpAnswer, status: Status | undefined, call: CallFacts): Meaning {

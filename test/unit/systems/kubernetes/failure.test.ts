@@ -20,6 +20,9 @@ describe('what a recorded error means', () => {
     ['rbac_other_namespace_forbidden_403', 'forbidden', 'its role lacks the verb list on pods (the core group) in the namespace "kube-system"'],
     ['pod_create_quota_403', 'forbidden', 'a ResourceQuota of the namespace is used up'],
     ['create_in_terminating_namespace_403', 'forbidden', 'which is no matter of roles'],
+    ['admission_webhook_denies_400', 'forbidden', 'which is no matter of roles (400: admission webhook "deny.example.com" denied the request: [denied] images must come from registry.corp).'],
+    ['admission_policy_denies_422', 'forbidden', 'change freeze until Monday'],
+    ['admission_webhook_unreachable_500', 'unavailable', 'the admission webhook dead.example.com, which the cluster asks before such a change, does not answer'],
     ['deployment_get_404', 'notFound', 'it is not there'],
     ['rollout_get_crd_absent', 'unexpected', 'this API is not served there'],
     ['discovery_resource_absent', 'unexpected', 'this kind of object is not served there'],
@@ -63,7 +66,7 @@ describe('what a recorded error means', () => {
 });
 
 describe('whether a failed write can have landed', () => {
-  it.each(['rbac_scale_patch_forbidden_403', 'deployment_patch_stale_rv_409', 'scale_patch_negative_422', 'throttled_429', 'auth_bad_token_401'])('is certain after %s: it has not', (name) => {
+  it.each(['rbac_scale_patch_forbidden_403', 'deployment_patch_stale_rv_409', 'scale_patch_negative_422', 'throttled_429', 'auth_bad_token_401', 'admission_webhook_unreachable_500'])('is certain after %s: it has not', (name) => {
     expect(failureOfAnswer(recorded(name), writing).landed).toBe('no');
   });
 

@@ -49,8 +49,8 @@ const SETUPS: Readonly<Record<string, (kube: FakeKubernetes) => void>> = {
   rbac_secrets_list_forbidden_403: (kube) => kube.deny({ resource: 'secrets' }),
 };
 
-/** What the fake answers only when a test tells it to (overload, outage, quota), and one check that it leaves out (limits below requests). */
-const NOT_OF_ITSELF = /^(?:throttled|etcd_down|metrics_|request_too_large|pod_create_quota|create_in_terminating|deployment_patch_invalid_many)/;
+/** What the fake answers only when a test tells it to (overload, outage, quota, admission), and one check that it leaves out (limits below requests). */
+const NOT_OF_ITSELF = /^(?:throttled|admission_|etcd_down|metrics_|request_too_large|pod_create_quota|create_in_terminating|deployment_patch_invalid_many)/;
 
 /** The Deployment of an exchange had been restarted before. */
 function restarted(kube: FakeKubernetes, recording: string): void {
