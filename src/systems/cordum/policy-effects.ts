@@ -50,10 +50,15 @@ export async function verifyPolicy(applied: readonly AppliedItem[], asPlanned: (
 
 function endOf(asPlanned: boolean, before: string, kernel: string, ageSeconds: number): { readonly end: ItemEnd; readonly say: string } {
   if (!asPlanned) return { end: 'returned', say: 'The stored policy is not as planned: somebody changed it again.' };
-  if (kernel !== '' && kernel !== before) return { end: 'done', say: `The policy is stored, and the safety kernel now serves ${kernel.slice(0, 12)}.` };
+  if (kernel !== '' && kernel !== before) return { end: 'done', say: `The policy is stored, and the safety kernel now serves ${shownHash(kernel)}.` };
   if (ageSeconds < KERNEL_TAKES_UP_S) return { end: 'pending', say: 'The policy is stored; the safety kernel has not taken it up yet.' };
-  const still = kernel === '' ? 'its snapshot cannot be seen' : `it still serves ${kernel.slice(0, 12)}`;
+  const still = kernel === '' ? 'its snapshot cannot be seen' : `it still serves ${shownHash(kernel)}`;
   return { end: 'unknown', say: `The policy is stored, but the safety kernel has not been seen to take it up (${still}): either nothing that decides has changed, or it does not reload (SAFETY_POLICY_RELOAD_INTERVAL).` };
+}
+
+/** `<hash of the file>|cfg:<hash of the bundles>`: with bundles only the second part moves (seen on V0.9.9.1), so each is shown. */
+function shownHash(kernel: string): string {
+  return kernel.split('|').slice(0, 2).map((part) => part.slice(0, part.startsWith('cfg:') ? 16 : 12)).join('|');
 }
 
 /** Back to the snapshot that Cordum took before the change, when it named one. */

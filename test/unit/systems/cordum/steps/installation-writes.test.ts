@@ -32,6 +32,10 @@ describe('cordum.policy.publish and rollback', () => {
     expect(await cordum.verified(policyPublish, input, applied)).toMatchObject({ end: 'pending', say: expect.stringMatching(/has not taken it up yet/) });
     await cordum.clock.advance(6_000);
     expect(await cordum.verified(policyPublish, input, applied)).toMatchObject({ end: 'done' });
+    // As a kernel of V0.9.9.1 names a policy of its file and bundles: the file did not move.
+    installation().kernelSnapshots.unshift(`9784985792a73a1fd58b|cfg:${'d7119ca23d447161'.repeat(4)}`);
+    expect(await cordum.verified(policyPublish, input, applied)).toMatchObject({ end: 'done', say: expect.stringContaining('now serves 9784985792a7|cfg:d7119ca23d44.') });
+    installation().kernelSnapshots.shift();
     expect((await cordum.plan(policyPublish, input)).summary).toBe('The policy bundle secops/demo is on already.');
     const undo = policyPublish.undo?.([applied], input);
     expect(undo).toMatchObject({ uses: 'cordum.policy.rollback', with: { snapshotId: applied.result['snapshotBefore'] } });
