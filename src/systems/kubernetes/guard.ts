@@ -18,7 +18,10 @@ interface Guarded {
   readonly metadata: { readonly uid: string; readonly generation: number; readonly labels: Readonly<Record<string, string>>; readonly annotations: Readonly<Record<string, string>> };
 }
 
-/** Differs after any change of the spec, the labels or the annotations, and when the object was made anew; not after one of its status. */
+/**
+ * Differs after any change of the spec, the labels or the annotations, and when the object was made anew; not after one of its
+ * status. An autoscaler has no generation (recording hpa_get), so its bounds stand in the item beside this.
+ */
 export function stateOf({ metadata: { uid, generation, labels, annotations } }: Guarded): string {
   const given = Object.fromEntries(Object.entries(annotations).filter(([name]) => !name.startsWith(BY_CONTROLLER)));
   return digestOf({ uid, generation, labels, annotations: given }).slice(0, STATE_CHARS);

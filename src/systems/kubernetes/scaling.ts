@@ -198,7 +198,8 @@ export async function verifyScale(direction: Direction, applied: readonly Applie
   const { running } = seen.value;
   const { spec, status } = running.record;
   const ends = Object.fromEntries(applied.map(({ item }) => [item.key, direction === 'up' ? endOfUp(seen.value, targetOf(item)) : endOfDown(seen.value, targetOf(item))]));
-  return succeed({ ends, say: `${running.name} wants ${spec.replicas} and has ${plural(status.replicas, 'replica')}, ${status.readyReplicas} ready.` });
+  const { rollout, why } = judge(running);
+  return succeed({ ends, say: `${running.name} wants ${spec.replicas} and has ${plural(status.replicas, 'replica')}, ${status.readyReplicas} ready.${rollout === 'stuck' ? ` ${why}` : ''}` });
 }
 
 function endOfUp({ running, owner }: Seen, to: Target): ItemEnd {

@@ -4,6 +4,7 @@ import { deploymentScaleDown } from '#systems/kubernetes/steps/deployment-scale-
 import { deploymentScaleUp } from '#systems/kubernetes/steps/deployment-scale-up.ts';
 import { type FakeKubernetes, startFakeKubernetes } from '../../../../kit/kubernetes/fake.ts';
 import { at } from '../../../../kit/kubernetes/objects.ts';
+import { kubeRecording } from '../../../../kit/kubernetes/recordings.ts';
 import { writeRig } from '../../../../kit/kubernetes/write-rig.ts';
 
 let kube: FakeKubernetes;
@@ -39,6 +40,15 @@ describe('scaling up', () => {
     expect(await rig.verify(applied, three)).toMatchObject({ ends: { [KEY]: 'pending' } });
     kube.touch('deployments', 'cordum-scheduler', { spec: { replicas: 1 } });
     expect(await rig.verify(applied, three)).toMatchObject({ ends: { [KEY]: 'returned' } });
+  });
+
+  it('whose pods the quota forbids has failed, and says so', async () => {
+    kube.addDeployment({ name: 'cordum-scheduler', replicas: 1 });
+    const rig = await writeRig(deploymentScaleUp, kube);
+    const applied = await rig.carryOut({ service: 'scheduler', replicas: 2 });
+    const { message } = (kubeRecording('pod_create_quota_403').response.body as { message: string });
+    kube.touch('deployments', 'cordum-scheduler', { status: { replicas: 1, readyReplicas: 1, updatedReplicas: 1, conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message }] } });
+    expect(await rig.verify(applied, { service: 'scheduler', replicas: 2 })).toMatchObject({ ends: { [KEY]: 'failed' }, say: expect.stringMatching(/^cordum-scheduler wants 2 and has 1 replica, 1 ready\. Its pods cannot be created .*exceeded quota/) });
   });
 
   it('goes no further than the scaling table, or the bounds of the target', async () => {
