@@ -78,6 +78,7 @@ const MARKS = { passed: 'ok  ', failed: 'FAIL', warning: 'warn', skipped: 'skip'
 
 function tableOf(outcome: DrillOutcome, bundle: string | null): string {
   const { status, store, backup, rpoSeconds, rtoSeconds, checks } = outcome;
+  const failures = checks.filter((check) => check.status === 'failed');
   const width = Math.max(0, ...checks.map(({ name }) => name.length));
   const lines = checks.map((check) => `  ${MARKS[check.status]}  ${check.name.padEnd(width)}  ${printable(check.detail)}`);
   const rpo = rpoSeconds === null ? 'not measured' : formatDuration(rpoSeconds * 1_000);
@@ -89,6 +90,8 @@ function tableOf(outcome: DrillOutcome, bundle: string | null): string {
     `RPO       ${rpo}`,
     `RTO       ${rtoSeconds} s`,
     `Evidence  ${bundle ?? 'none'}`,
+    // A terminal shows the end, and the checks may be many.
+    ...(failures.length === 0 ? [] : [`Failed    ${failures.map(({ name }) => name).join(', ')}`]),
   ].join('\n');
 }
 

@@ -13,8 +13,8 @@ h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h2 { font-size: 1.1rem; margin: 2.2
 p { margin: .4rem 0; } .note { color: var(--soft); }
 .verdict { display: inline-block; padding: .1rem .7rem; border-radius: 1rem; border: 2px solid; font-weight: 700; letter-spacing: .03em; }
 .passed { color: var(--good); } .failed { color: var(--bad); } .warning { color: var(--odd); } .skipped { color: var(--soft); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-th { font-weight: 600; color: var(--soft); } td:first-child { min-width: 13rem; overflow-wrap: break-word; } td.status { font-weight: 600; white-space: nowrap; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+th { font-weight: 600; color: var(--soft); } td:first-child { min-width: 13rem; } td.status { font-weight: 600; white-space: nowrap; }
 figure { margin: 1rem 0; padding: .5rem; background: #ffffff; border-radius: 6px; } figure svg { width: 100%; height: auto; display: block; } figcaption { color: #57606a; font-size: .85rem; }
 @media print { body { padding: 0; max-width: none; } h2 { break-after: avoid; } tr, figure { break-inside: avoid; } }
 `;

@@ -73,7 +73,7 @@ export const standingList = defineRead({
       }
     }
     const lines = items.map((item) => `Drill ${item.drill} of ${sayScope(item.store)} ${item.ran ? `${item.lastStatus} ${Math.round((item.lastAgeSeconds * 1_000) / HOUR_MS)} h ago` : 'has never run'}.`);
-    const none = name === '' ? 'No drill is configured that may run here.' : `No drill "${name}" is configured that may run here.`;
+    const none = name === '' ? 'No drill is configured that may run here.' : `No drill "${name}" is configured that may run here; there are: ${desk.drills().map((drill) => drill.name).join(', ') || 'none'}.`;
     return succeed({ items, allPassed: items.length > 0 && items.every(({ lastStatus }) => lastStatus === 'passed'), say: lines.join(' ') || none });
   },
 });

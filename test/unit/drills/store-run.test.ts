@@ -143,6 +143,6 @@ describe('how a drill stands', () => {
 
   it('is "never" where there is no evidence at all, and never all right without a drill', async () => {
     expect(await createStandings().of({ ...QUARTERLY, bundles: '/nowhere' })).toEqual([{ store: 'redis', last: null, lastPassedAt: null }, { store: 'nats', last: null, lastPassedAt: null }]);
-    expect(await read(standingList, { drill: 'yearly' }, desk())).toEqual({ items: [], allPassed: false, say: 'No drill "yearly" is configured that may run here.' });
+    expect(await read(standingList, { drill: 'yearly' }, desk())).toEqual({ items: [], allPassed: false, say: 'No drill "yearly" is configured that may run here; there are: quarterly.' });
   });
 });
