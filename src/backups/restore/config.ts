@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, succeed, type Result } from '#kernel/failure.ts';
 import type { ConfigAsked, ConfigChange, ConfigComparison, Side } from '#systems/restore/client.ts';
-import { CONFIG_FILE_MAX_BYTES, configFileShape } from '../config-file.ts';
+import { CONFIG_FILE_MAX_BYTES, configFileShape, isConfigKey } from '../config-file.ts';
 import { readInventory, type BackupSet } from '../inventory.ts';
 import { revisionOf, withoutRevision, withRevision } from './revision.ts';
 import { openServers, type Connect, type RedisAt, type Servers } from './servers.ts';
@@ -18,8 +18,13 @@ export interface ConfigPlace {
   readonly connect: Connect;
 }
 
-/** As the patterns of a config backup: nothing else is written or removed. */
-const CONFIG_KEY = /^cfg:(?:system|org|team|workflow):.{1,900}$/s;
+/** Nothing but what a config backup holds is written or removed. */
+const LONGEST_KEY = 920;
+/**
+ * Cordum writes its audit trail into a document of the configuration, with each job that is submitted (seen on V0.9.9.1). To put an old
+ * one back would take out what was done since, and a plan with it would never be the same twice.
+ */
+const AUDIT_TRAIL = 'cfg:system:policy_audit';
 const NONE: Side = { present: false, sha256: '', bytes: 0, revision: -1 };
 /** Sets in which a value is looked for. */
 const SETS_LOOKED_AT = 20;
@@ -45,22 +50,25 @@ export async function compareConfig(place: ConfigPlace, asked: ConfigAsked, sign
   const wanted = asked.keys ?? [...texts.keys()];
   const absent = wanted.filter((key) => !texts.has(key));
   if (absent.length > 0) return fail('notFound', `config-${asked.stamp} does not hold ${someOf(absent)}.`, 'no');
-  const wrong = [...wanted, ...asked.remove].filter((key) => !CONFIG_KEY.test(key));
+  const wrong = [...wanted, ...asked.remove].filter((key) => !isConfigKey(key) || key.length > LONGEST_KEY);
   if (wrong.length > 0) return fail('refused', `${someOf(wrong)} is no key of Cordum's configuration.`, 'no');
   const both = asked.remove.filter((key) => wanted.includes(key));
   if (both.length > 0) return fail('invalid', `${someOf(both)} cannot be restored and removed at once.`, 'no');
   return withServers(place, async (servers) => {
     const changes: ConfigChange[] = [];
     let same = 0;
+    let trailStays = false;
     for (const key of [...wanted, ...asked.remove]) {
       signal.throwIfAborted();
       const now = await readText(servers, key);
       if (!now.ok) return now;
       const next = asked.remove.includes(key) ? undefined : nextText(texts.get(key) ?? '', now.value);
       if (next === now.value) same += 1;
+      else if (key === AUDIT_TRAIL && asked.keys === undefined && now.value !== undefined) trailStays = true;
       else changes.push({ key, now: sideOf(now.value), next: sideOf(next) });
     }
     const notes = [
+      ...(trailStays ? [`${AUDIT_TRAIL} stays as it is: it is the trail of who did what, and goes on with each job. Name it under keys to restore it all the same.`] : []),
       ...(others.length > 0 ? [`${someOf(others)}: not a text, which is what Cordum keeps its configuration in. Left alone.`] : []),
       ...(missing.length > 0 ? [`When the backup was taken this was missing: ${someOf(missing)}.`] : []),
     ];

@@ -49,6 +49,25 @@ async function applied(client: RestoreClient, input: object, items: readonly Ite
 }
 
 describe('a restore of the configuration', () => {
+  // Seen on a Cordum V0.9.9.1: every submitted job adds an entry to this document.
+  it('leaves the audit trail that goes on alone, brings back one that is gone, and knows the configuration of steps', async () => {
+    const redis = await startRedis();
+    const client = clientFor(redis.url, await testFolder('restore'));
+    await redis.cli('SET', 'cfg:system:default', document('default', BIG, 5));
+    await redis.cli('SET', 'cfg:system:policy', document('policy', '{"bundles":{}}', 2));
+    await redis.cli('SET', 'cfg:system:policy_audit', document('policy_audit', '{"entries":[1]}', 161));
+    await redis.cli('SET', 'cfg:step:pay', '{"scope":"step","scope_id":"pay","data":{"x":1}}');
+    const set = await save(client);
+    await redis.cli('SET', 'cfg:system:policy_audit', document('policy_audit', '{"entries":[1,2]}', 162));
+    await redis.cli('SET', 'cfg:step:pay', '{"scope":"step","scope_id":"pay","data":{"x":2}}');
+    const plan = await planned(client, { set });
+    expect(plan.items.map(({ key }) => key)).toEqual(['safety-backup', 'cfg:step:pay']);
+    expect(plan.notes?.join(' ')).toContain('cfg:system:policy_audit stays as it is');
+    expect((await planned(client, { set, keys: ['cfg:system:policy_audit'] })).items.map(({ key }) => key)).toEqual(['safety-backup', 'cfg:system:policy_audit']);
+    await redis.cli('DEL', 'cfg:system:policy_audit');
+    expect((await planned(client, { set })).items.map(({ key }) => key)).toEqual(['safety-backup', 'cfg:step:pay', 'cfg:system:policy_audit']);
+  });
+
   it('backs up what is there, puts back what differs with a revision that counts on, and can be taken back to the last byte', async () => {
     const redis = await startRedis();
     const client = clientFor(redis.url, await testFolder('restore'));
