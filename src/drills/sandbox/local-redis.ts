@@ -47,7 +47,13 @@ export async function startRedisNode(options: NodeOptions): Promise<Result<Redis
     }
     const output = child.output();
     if (!child.running()) return await notLoaded(shard.file, output);
-    if (/Ready to accept connections/.test(output)) return succeed({ child, port, loaded: loadedOf(output), loadMs: clock.now() - startedAt });
+    if (/Ready to accept connections/.test(output)) {
+      const loaded = loadedOf(output);
+      if (loaded !== undefined) return succeed({ child, port, loaded, loadMs: clock.now() - startedAt });
+      // Without the file, which may have gone meanwhile, a server starts empty; a restore of nothing would remove everything.
+      await child.kill();
+      return fail('unavailable', `Redis started, and does not say that it has loaded ${shard.file}.`);
+    }
     await waitUntil(clock, clock.now() + LOOK_EVERY_MS, signal);
   }
   await child.kill();
@@ -88,10 +94,10 @@ export function clusterPortOf(port: number): number {
   return port + 10_000 > 65_535 ? port - 10_000 : port + 10_000;
 }
 
-/** "Done loading RDB, keys loaded: 12, keys expired: 3." A server without that line has found no file. */
-function loadedOf(output: string): { readonly keys: number; readonly expired: number } {
-  const [, keys = '0', expired = '0'] = /keys loaded: (\d+), keys expired: (\d+)/.exec(output) ?? [];
-  return { keys: Number(keys), expired: Number(expired) };
+/** "Done loading RDB, keys loaded: 12, keys expired: 3." A server without that line has found no file, or is older than 6.2. */
+function loadedOf(output: string): RedisNode['loaded'] | undefined {
+  const [, keys, expired] = /keys loaded: (\d+), keys expired: (\d+)/.exec(output) ?? [];
+  return keys === undefined || expired === undefined ? undefined : { keys: Number(keys), expired: Number(expired) };
 }
 
 async function notLoaded(file: string, output: string): Promise<Result<never>> {

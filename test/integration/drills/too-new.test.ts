@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { redisFile, stampOf } from '#backups/names.ts';
 import { checkRdb } from '#backups/redis/check-rdb.ts';
 import { takeRedis } from '#backups/take-redis.ts';
+import { createLocalSandbox } from '#drills/sandbox/local.ts';
 import { systemClock } from '#kernel/clock.ts';
 import { succeed } from '#kernel/failure.ts';
 import { openDataConnection } from '#systems/redis/data-connection.ts';
@@ -10,7 +11,7 @@ import { drillOf } from '../../kit/backups/place.ts';
 import { bodyOf, crc64, sealRdb, writeRdb } from '../../kit/backups/rdb.ts';
 import { testFolder } from '../../kit/drills/backups.ts';
 import { runHere } from '../../kit/drills/command.ts';
-import { onPath } from '../../kit/servers/binaries.ts';
+import { findServer, onPath } from '../../kit/servers/binaries.ts';
 import { startRedis } from '../../kit/servers/redis.ts';
 
 const DOCUMENT = '{"scope":"system","scope_id":"default","data":{}}';
@@ -77,5 +78,17 @@ describe('a backup that a newer server has written than the one on this machine'
     };
     expect(await said(Buffer.concat([body, seal]))).toMatchObject({ status: 'failed', detail: expect.stringContaining('cfg:system:policy: it was dumped by a newer Redis (RDB version 99), and the redis-server of this machine, ') });
     expect(await said(Buffer.concat([body, Buffer.alloc(8, 1)]))).toMatchObject({ status: 'failed', detail: expect.stringContaining('cfg:system:policy: its checksum is wrong') });
+  });
+});
+
+describe('a file of a backup', () => {
+  it('that has gone, or was never there, is not taken for an empty one', async () => {
+    await startRedis();
+    const parts = { parent: await testFolder('sandboxes'), redisServer: findServer('redis'), natsServer: undefined, clock: systemClock };
+    const refuse = () => Promise.reject(new Error('not asked for'));
+    const { sandbox } = await createLocalSandbox({ ...parts, identifyRedis: refuse, identifyNats: refuse });
+    const loaded = await sandbox.loadRedis([{ file: '/nowhere/redis.rdb' }], new AbortController().signal);
+    expect(await sandbox.teardown()).toMatchObject({ directoryGone: true, left: [] });
+    expect(loaded).toMatchObject({ ok: false, failure: { reason: 'unavailable', message: 'Redis started, and does not say that it has loaded /nowhere/redis.rdb.' } });
   });
 });
