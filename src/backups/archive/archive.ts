@@ -52,6 +52,8 @@ export interface StreamArchive {
   readonly messagesSince?: number;
   /** Marks of deletions that servers write since 2.10 (v1 only). */
   readonly deletionMarks?: number;
+  /** It has one index of all blocks (`msgs/index.db`), as servers write since 2.10 (v1 only). */
+  readonly indexedAsOne?: boolean;
   /** The configuration that the archive itself holds (v1 only), which servers before 2.10 restore instead of the one they are given. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Blocks that are not there (v1 only). A server drops a block with the last of its messages, so only the state tells whether they are lost: see `lostBlocks`. */

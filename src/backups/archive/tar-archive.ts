@@ -67,6 +67,7 @@ export async function readTarArchive(decoded: AsyncIterable<Buffer>, { sinceMs =
     newestMs,
     messagesSince,
     deletionMarks,
+    indexedAsOne: seen.names.has('msgs/index.db'),
     ...(facts.content === undefined ? {} : { recordsSha256: facts.content.hex() }),
     sealsSha256: facts.seals.hex(),
     recordBytes: facts.bytes,

@@ -91,7 +91,7 @@ async function restoreOne(backup: StreamBackup, { client, version, looking, mani
 }
 
 function holdsDeleted(seen: StreamArchive, state: WireState | undefined): boolean {
-  return (seen.deletionMarks ?? 0) > 0 || (state !== undefined && seen.messages > state.messages + cameMeanwhile(seen, state));
+  return (seen.deletionMarks ?? 0) > 0 || (seen.indexedAsOne === true && state !== undefined && seen.messages > state.messages + cameMeanwhile(seen, state));
 }
 
 /** One server, nobody to copy from, nobody to copy to, nothing is too old, and nothing that was due meanwhile is published (2.15.1 does so at once). */

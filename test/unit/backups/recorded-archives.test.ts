@@ -86,7 +86,7 @@ describe('what a server reads', () => {
   });
 
   it('has marks of deletions since 2.10', async () => {
-    expect(await readRecorded('deleted-2.10.27')).toMatchObject({ format: 'v1', problems: [], deletionMarks: 17 });
+    expect(await readRecorded('deleted-2.10.27')).toMatchObject({ format: 'v1', problems: [], deletionMarks: 17, indexedAsOne: true });
     expect((await readRecorded('redelivered-2.15.1')).deletionMarks).toBeUndefined();
   });
 
