@@ -110,7 +110,7 @@ function newSeed(): string {
   return randomBytes(8).toString('hex');
 }
 
-const LOGIN = ['username', 'password-file'] as const;
+const LOGIN = ['username', 'password-file', 'creds-file'] as const;
 const TLS = ['ca', 'cert', 'cert-key'] as const;
 /** Of a drill of all stores: two systems, each with its own login; certificates are those of both. */
 const TWO = ['redis', 'nats'] as const;

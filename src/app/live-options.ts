@@ -9,6 +9,8 @@ import type { LiveSystem } from './live-system.ts';
 const SCHEMES: Readonly<Record<Store, readonly string[]>> = { redis: ['redis', 'rediss'], nats: ['nats', 'tls'], config: ['redis', 'rediss'] };
 const FILE_MAX_BYTES = 1024 * 1024;
 
+const CREDS = /-----BEGIN NATS USER JWT-----[^]+END NATS USER JWT[^]+BEGIN USER NKEY SEED[^]+END USER NKEY SEED/;
+
 /** A mistake of who typed the command. */
 export class Misuse extends Error {}
 
@@ -20,6 +22,7 @@ export function readServer(store: Store, { flag, url }: { readonly flag: string;
   // The URL itself may hold a password, so it is not repeated.
   if (!schemes.includes(scheme) || url.split(',').some((part) => !URL.canParse(part.includes('://') ? part : `${scheme}://${part}`))) throw new Misuse(`--${flag} must be ${schemes.map((one) => `${one}://host:port`).join(' or ')} for ${store}.`);
   const password = textOf(options, 'password-file');
+  const credentials = readCredentials(store, options);
   const tls = readTls(options);
   const speaksTls = scheme === 'rediss' || url.includes('tls://');
   if (tls !== undefined && !speaksTls) throw new Misuse(`--ca, --cert and --cert-key go with ${store === 'nats' ? 'tls' : 'rediss'}://.`);
@@ -27,8 +30,19 @@ export function readServer(store: Store, { flag, url }: { readonly flag: string;
     url: new Secret(url),
     ...(options['username'] === undefined ? {} : { username: options['username'] }),
     ...(password === undefined ? {} : { password: new Secret(password.replace(/\r?\n$/, '')) }),
+    ...(credentials === undefined ? {} : { credentials }),
     ...(speaksTls ? { tls: tls ?? {} } : {}),
   };
+}
+
+function readCredentials(store: Store, options: Options): Secret | undefined {
+  const text = textOf(options, 'creds-file');
+  if (text === undefined) return undefined;
+  if (store !== 'nats') throw new Misuse('--creds-file is for nats.');
+  if (options['username'] !== undefined || options['password-file'] !== undefined) throw new Misuse('--creds-file stands alone: it holds who we are and the key.');
+  // Beginning and end of both parts: the client would try anything else, and say that the server cannot be reached.
+  if (!CREDS.test(text)) throw new Misuse('--creds-file must hold a .creds file: -----BEGIN NATS USER JWT----- and the seed behind it.');
+  return new Secret(text);
 }
 
 function readTls(options: Options): TlsMaterial | undefined {

@@ -17,6 +17,8 @@ export interface LiveSystem {
   readonly url: Secret;
   readonly username?: string;
   readonly password?: Secret;
+  /** The text of a `.creds` file; of NATS only. */
+  readonly credentials?: Secret;
   readonly tls?: TlsMaterial;
 }
 
@@ -51,6 +53,7 @@ export function natsOf(live: LiveSystem): { readonly addresses: ReturnType<typeo
     ...(username === undefined ? {} : { username, password: password?.reveal() ?? '' }),
     // A password without a user is a token.
     ...(username === undefined && (first?.token ?? live.password) !== undefined ? { token: (live.password ?? first?.token)?.reveal() ?? '' } : {}),
+    ...(live.credentials === undefined ? {} : { credentials: live.credentials.reveal() }),
     ...(live.tls === undefined ? {} : { tls: { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key: key.reveal() }) } }),
     addToContent,
   };

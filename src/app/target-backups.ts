@@ -69,10 +69,9 @@ function accessOf({ username, password }: NonNullable<TargetConfig['redis']>): P
 
 export function natsOfTarget({ nats }: Pick<TargetConfig, 'nats'>): Result<LiveSystem> {
   if (nats === undefined) return fail('invalid', 'The target has no NATS configured.', 'no');
-  if (nats.credentials !== undefined) return fail('invalid', 'Backups and restores log in to NATS with user and password or a token; the target has a .creds file.', 'no');
-  const { url, username, password, token, tls } = nats;
+  const { url, username, password, token, credentials, tls } = nats;
   const secret = password ?? token;
-  return succeed({ url, ...(username === undefined ? {} : { username }), ...(secret === undefined ? {} : { password: secret }), ...(tls === undefined ? {} : { tls }) });
+  return succeed({ url, ...(username === undefined ? {} : { username }), ...(secret === undefined ? {} : { password: secret }), ...(credentials === undefined ? {} : { credentials }), ...(tls === undefined ? {} : { tls }) });
 }
 
 type TlsFiles = NonNullable<BackupToTake['tlsFiles']>;

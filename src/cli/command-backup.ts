@@ -12,6 +12,7 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
       stream: { value: 'NAME', help: 'NATS: take this stream. Default: all whose names begin with CORDUM_.', many: true },
       username: { value: 'NAME', help: 'Where the URL names none.' },
       'password-file': { value: 'FILE', help: 'Holds the password.' },
+      'creds-file': { value: 'FILE', help: 'NATS: the .creds file of our user (JWT and seed), in place of name and password.' },
       ca: { value: 'FILE', help: 'PEM: the authority of the server.' },
       cert: { value: 'FILE', help: 'PEM: our certificate.' },
       'cert-key': { value: 'FILE', help: 'PEM: the key of our certificate.' },

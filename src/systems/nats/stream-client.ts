@@ -50,19 +50,22 @@ export interface StreamClientOptions {
   readonly token?: string;
   readonly username?: string;
   readonly password?: string;
+  /** The text of a `.creds` file. */
+  readonly credentials?: string;
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   /** How the digest takes in one message: the same as for archives. */
   addToContent(hash: { update(data: Uint8Array | string): unknown }, sequence: number, subject: string, header: Uint8Array, payload: Uint8Array): void;
 }
 
 export async function openStreamClient(options: StreamClientOptions): Promise<Result<StreamClient>> {
-  const { connect } = await import('nats');
+  const { connect, credsAuthenticator } = await import('nats');
   let nc: NatsConnection;
   try {
     nc = await connect({
       servers: [...options.servers],
       ...(options.token === undefined ? {} : { token: options.token }),
       ...(options.username === undefined ? {} : { user: options.username, pass: options.password ?? '' }),
+      ...(options.credentials === undefined ? {} : { authenticator: credsAuthenticator(new TextEncoder().encode(options.credentials)) }),
       ...(options.tls === undefined ? {} : { tls: { ...options.tls } }),
       name: 'cordum-runbook-bot-drill',
       timeout: CONNECT_MS,

@@ -1,4 +1,6 @@
 import { readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nkeys } from 'nats';
 import { describe, expect, it } from 'vitest';
 import { manifestShape } from '#backups/manifest.ts';
 import { fillNats, testFolder } from '../../kit/drills/backups.ts';
@@ -62,6 +64,28 @@ describe('a backup of JetStream', () => {
     expect((await runHere(['backup', 'verify', out, '--set', String(half.json()['set'])])).out).toContain('CORDUM_SYS (there is no such stream)');
     const strange = await take(`nats://${nats.address}`, out, '--stream', '../x');
     expect([strange.code, strange.note.trimEnd()]).toEqual([1, '"../x" is not the name of a stream.']);
+  });
+
+  it('is taken, drilled beside its source, and refused with a .creds file by who its server lets in', async () => {
+    const out = await testFolder('take-nats-creds');
+    const [user, other] = [nkeys.createUser(), nkeys.createUser()];
+    // A server without an operator looks at the key alone.
+    const creds = (of: typeof user): string => `-----BEGIN NATS USER JWT-----\ne30.e30.e30\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${Buffer.from(of.getSeed()).toString()}\n------END USER NKEY SEED------\n`;
+    const file = (name: string, text: string): string => (writeFileSync(join(out, name), text), join(out, name));
+    const [ours, wrong, none] = [file('ours.creds', creds(user)), file('wrong.creds', creds(other)), file('none.creds', 'hello')];
+    const nats = await startNats({ config: `authorization { users: [ { nkey: "${user.getPublicKey()}" }, { user: "filler", password: "f" } ] }` });
+    const nc = await nats.client({ user: 'filler', pass: 'f' });
+    const jsm = await nc.jetstreamManager();
+    for (const name of ['SYS', 'JOBS']) await jsm.streams.add({ name: `CORDUM_${name}`, subjects: [`${name}.>`] });
+    await nc.jetstream().publish('SYS.a', 'x');
+    const backups = join(out, 'backups');
+    const url = `nats://${nats.address}`;
+    expect([await take(url, backups), await take(url, backups, '--creds-file', wrong)].map(({ code, note }) => [code, note.includes('refuses the credentials')])).toEqual([[1, true], [1, true]]);
+    expect((await take(url, backups, '--creds-file', none)).code).toBe(2);
+    expect((await take(url, backups, '--creds-file', ours)).code).toBe(0);
+    const drill = await runHere(['drill', 'run', 'nats', '--backups', backups, '--live', url, '--creds-file', ours, '--out', join(out, 'evidence'), '--json']);
+    expect([drill.code, drill.json()['status']], drill.note).toEqual([0, 'passed']);
+    expect(readFileSync(join(backups, readdirSync(backups).find((name) => name.endsWith('.json')) ?? ''), 'utf8')).not.toContain(Buffer.from(user.getSeed()).toString());
   });
 
   it('that cannot be taken says why in one line, exits with 1, and leaves nothing behind', async () => {
