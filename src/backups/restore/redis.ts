@@ -78,13 +78,15 @@ async function whereSaved(place: RedisPlace, live: PrimaryServer, set: LoadedSet
   const inventory = await readInventory(place.directory);
   if (!inventory.ok) return inventory;
   const others = inventory.value.sets.filter((one) => one.store === 'redis' && one.stamp !== set.stamp && whyNotRestorable(one) === '').slice(0, SETS_LOADED);
+  let unread = '';
   for (const other of others) {
     const found = await withSet(place, other.stamp, signal, async (saved) => succeed(await findUnsaved(live, [set, saved], signal)));
     if (!found.ok && signal.aborted) return found;
     if (found.ok && found.value.length === 0) return succeed(other.stamp);
     if (found.ok) unsaved = found.value;
+    else unread = ` Whether it is in redis-${other.stamp} is not known: ${found.failure.message}`;
   }
-  return fail('refused', `What stands at ${live.host}:${live.port} under ${someOf(unsaved)} is in no backup in ${place.directory}: it would be lost. Back it up first.`, 'no');
+  return fail('refused', `What stands at ${live.host}:${live.port} under ${someOf(unsaved)} is in no backup in ${place.directory}: it would be lost. Back it up first.${unread}`, 'no');
 }
 
 /** Loaded, and gone afterwards. Every byte of it is as its manifest says. */

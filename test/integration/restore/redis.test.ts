@@ -151,6 +151,13 @@ describe('a restore of Redis', () => {
     if (safety === undefined || item === undefined) throw new Error('a plan has items');
     const input = redisApply.input.parse({ set });
     expect(await redisApply.apply(item, input, contextOn(client))).toMatchObject({ ok: false, failure: { reason: 'refused', landed: 'no', message: expect.stringContaining('is in no backup') } });
+    // A backup that may hold it and cannot be read is named.
+    const spoilt = await save(client);
+    const file = join(folder, `redis-${spoilt}.rdb`);
+    const bytes = await readFile(file);
+    bytes[bytes.length - 200] = (bytes.at(-200) ?? 0) ^ 1;
+    await writeFile(file, bytes);
+    expect(await redisApply.apply(item, input, contextOn(client))).toMatchObject({ ok: false, failure: { reason: 'refused', message: expect.stringContaining(`Whether it is in redis-${spoilt} is not known: redis-${spoilt} is damaged`) } });
     expect(await redis.cli('DBSIZE')).toBe('500');
     await applied(client, set, [safety]);
     const child = startProcess({ what: 'restore', command: process.execPath, args: [join(import.meta.dirname, '../../kit/drills/restore-process.ts'), redis.url, folder, set], cwd: folder });
