@@ -85,13 +85,13 @@ function configOf({ folder, port, password, shard }: NodeOptions): string {
     'loglevel notice',
     'logfile ""',
   ];
-  if (shard.slots !== undefined) lines.push('cluster-enabled yes', 'cluster-config-file nodes.conf', `cluster-port ${clusterPortOf(port)}`, 'cluster-require-full-coverage no', 'cluster-node-timeout 5000');
+  if (shard.slots !== undefined) lines.push('cluster-enabled yes', 'cluster-config-file nodes.conf', 'cluster-require-full-coverage no', 'cluster-node-timeout 5000');
   return `${lines.join('\n')}\n`;
 }
 
-/** Where the nodes of a cluster speak among themselves. */
-export function clusterPortOf(port: number): number {
-  return port + 10_000 > 65_535 ? port - 10_000 : port + 10_000;
+/** Where the nodes of a cluster speak among themselves, unless they are told otherwise, which they cannot be before 7.0; undefined: there is no such port. */
+export function clusterPortOf(port: number): number | undefined {
+  return port + 10_000 > 65_535 ? undefined : port + 10_000;
 }
 
 /** "Done loading RDB, keys loaded: 12, keys expired: 3." A server without that line has found no file, or is older than 6.2. */

@@ -14,8 +14,8 @@ const READY_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 20;
 /** A cluster of more shards than this is not drilled on one machine. */
 const SHARDS_MAX = 100;
-/** Ports whose neighbour is taken are passed over, so many times. */
-const PORT_TRIES = 50;
+/** Ports whose neighbour is taken, or does not exist, are passed over, so many times. */
+const PORT_TRIES = 200;
 
 export interface LocalSandboxParts {
   /** Where folders are made: a disk with room for the backup. */
@@ -135,7 +135,7 @@ async function isGone(directory: string): Promise<boolean> {
   }
 }
 
-/** Ports that nobody listens on now, and whose cluster port (10,000 up or down) is free as well. */
+/** Ports that nobody listens on now, and whose cluster port (10,000 up) is free as well. */
 async function freePorts(count: number): Promise<number[]> {
   const held: Listening[] = [];
   const ports: number[] = [];
@@ -143,7 +143,8 @@ async function freePorts(count: number): Promise<number[]> {
     for (let tries = 0; ports.length < count && tries < count + PORT_TRIES; tries += 1) {
       const port = await listen(0);
       held.push(port);
-      const bus = await listen(clusterPortOf(port.port)).catch(() => undefined);
+      const busPort = clusterPortOf(port.port);
+      const bus = busPort === undefined ? undefined : await listen(busPort).catch(() => undefined);
       if (bus === undefined) continue;
       held.push(bus);
       ports.push(port.port);
