@@ -33,7 +33,11 @@ function compare(backup: Looked, live: NatsLive, takenMs: number): { readonly lo
   if (lives === undefined || seen === undefined) return { lost: [], odd: lives === undefined ? [`${stream} does not live any more`] : [] };
   const last = stateOf(backup)?.last_seq ?? seen.lastSeq;
   // A server alone gives a stream the time at which it was made, and keeps it through a restore; in a cluster each server notes one of its own.
-  if (live.cluster === '' && madeAtOtherTimes(seen, lives) && lives.createdMs > 0 && lives.createdMs < takenMs - CLOCKS_APART_MS) return { lost: [`${stream} is another stream than the live one, which was made at ${isoTime(lives.createdMs)}, before the backup`], odd: [] };
+  const another = `${stream} is another stream than the live one, which was made at ${isoTime(lives.createdMs)}`;
+  if (live.cluster === '' && madeBefore(seen, lives) && lives.createdMs > 0 && lives.createdMs < takenMs - CLOCKS_APART_MS) return { lost: [`${another}, before the backup`], odd: [] };
+  const same = sameFirst(backup, lives);
+  if (same === false && lives.createdMs < takenMs - CLOCKS_APART_MS) return { lost: [`${another}: their first messages were stored at different times`], odd: [] };
+  const restarted = live.cluster === '' && same === undefined && madeAfter(seen, lives) ? [`${stream} may be another stream than the live one: by its archive it was made later; a server that was started again writes the time of its start there`] : [];
   if (isAnother(seen, lives, takenMs) || lives.lastSeq < last) return { lost: [], odd: [`${stream} was made anew, or set back, since: it counts to ${lives.lastSeq}, the backup to ${last}`] };
   const lost: string[] = [];
   if (lives.messages > 0 && lives.firstSeq <= last && (seen.messages === 0 || lives.firstSeq < seen.firstSeq)) lost.push(`${stream} begins with message ${seen.firstSeq} in the backup, and message ${lives.firstSeq} lives`);
@@ -41,17 +45,28 @@ function compare(backup: Looked, live: NatsLive, takenMs: number): { readonly lo
   if (seen.messages < least) lost.push(`${stream} holds ${seen.messages} messages up to ${last} in the backup, and ${least} of them or more live`);
   const gone = lives.consumers.filter((one) => one.durable && !one.memory && one.createdMs > 0 && one.createdMs < takenMs - CLOCKS_APART_MS && !seen.consumers.some(({ name }) => name === one.name));
   if (gone.length > 0) lost.push(`${stream} had consumers that are not in the backup: ${someOf(gone.map(({ name }) => name))}`);
-  return { lost, odd: [] };
+  return { lost, odd: restarted };
 }
 
 /** A v1 archive says when its stream was made; of others it can only be told whether the live one is younger than the backup. */
 function isAnother(seen: StreamArchive, lives: LiveStream, takenMs: number): boolean {
-  return lives.createdMs > takenMs + CLOCKS_APART_MS || madeAtOtherTimes(seen, lives);
+  return lives.createdMs > takenMs + CLOCKS_APART_MS || madeBefore(seen, lives);
 }
 
-function madeAtOtherTimes({ config }: StreamArchive, { createdMs }: LiveStream): boolean {
-  const made = Date.parse(String(config?.['Created']));
-  return !Number.isNaN(made) && Math.abs(made - createdMs) > SAME_TIME_MS;
+function madeBefore({ config }: StreamArchive, { createdMs }: LiveStream): boolean {
+  return Date.parse(String(config?.['Created'])) < createdMs - SAME_TIME_MS;
+}
+
+/** nats-server 2.9.10 writes the time of its own start into the archives of streams that it found there (seen): a later time tells nothing. */
+function madeAfter({ config }: StreamArchive, { createdMs }: LiveStream): boolean {
+  return createdMs > 0 && Date.parse(String(config?.['Created'])) > createdMs + SAME_TIME_MS;
+}
+
+/** Whether both begin with the same message, by its time; undefined where they begin with different ones, or one side does not say. */
+function sameFirst(backup: Looked, lives: LiveStream): boolean | undefined {
+  const storedMs = Date.parse(String(backup.state?.['first_ts']));
+  if (Number.isNaN(storedMs) || (lives.firstMs ?? 0) === 0 || lives.messages === 0 || backup.state?.messages === 0 || backup.state?.first_seq !== lives.firstSeq) return undefined;
+  return Math.abs(storedMs - (lives.firstMs ?? 0)) <= 1;
 }
 
 /** Clusters keep their name; a single server has another id after each start. */

@@ -8,6 +8,8 @@ export interface LiveStream {
   readonly messages: number;
   readonly firstSeq: number;
   readonly lastSeq: number;
+  /** When its first message was stored, ms since the epoch; 0 without messages, absent where it was not asked. */
+  readonly firstMs?: number;
   /** ms since the epoch; 0 where the server does not say. */
   readonly createdMs: number;
   readonly consumers: readonly { readonly name: string; readonly memory: boolean; readonly durable: boolean; readonly createdMs: number }[];

@@ -75,8 +75,8 @@ async function streamsOf(client: LiveStreams, signal: AbortSignal): Promise<Resu
     if (signal.aborted) return fail('cancelled', 'The drill was cancelled.');
     const state = await client.state(name);
     if (!state.ok) return state;
-    const { messages, firstSeq, lastSeq, createdMs, consumers } = state.value;
-    streams.push({ name, messages, firstSeq, lastSeq, createdMs, consumers });
+    const { messages, firstSeq, lastSeq, firstMs, createdMs, consumers } = state.value;
+    streams.push({ name, messages, firstSeq, lastSeq, ...(firstMs === undefined ? {} : { firstMs }), createdMs, consumers });
   }
   return succeed(streams);
 }

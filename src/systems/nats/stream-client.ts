@@ -20,6 +20,8 @@ export interface StreamState {
   readonly deleted: number;
   /** When the newest message was stored, ms since the epoch; 0 without messages. */
   readonly newestMs: number;
+  /** When the first message was stored, ms since the epoch; 0 without messages. */
+  readonly firstMs: number;
   /** When the stream was made, ms since the epoch; 0 where the server does not say. */
   readonly createdMs: number;
   /** `memory`: its state is kept in memory only, and stands in no snapshot. `createdMs`: 0 where the server does not say. */
@@ -91,7 +93,7 @@ function clientOf(nc: NatsConnection, jsm: JetStreamManager, options: StreamClie
         consumers.push({ name, delivering, memory: config.mem_storage === true, durable: (config.durable_name ?? '') !== '', createdMs: msOf(created) });
       }
       const newest = info.state.messages === 0 ? 0 : Date.parse(info.state.last_ts);
-      return succeed({ messages: info.state.messages, bytes: info.state.bytes, firstSeq: info.state.first_seq, lastSeq: info.state.last_seq, deleted: info.state.num_deleted ?? 0, newestMs: Number.isNaN(newest) ? 0 : newest, createdMs: msOf(info.created), consumers });
+      return succeed({ messages: info.state.messages, bytes: info.state.bytes, firstSeq: info.state.first_seq, lastSeq: info.state.last_seq, deleted: info.state.num_deleted ?? 0, newestMs: Number.isNaN(newest) ? 0 : newest, firstMs: info.state.messages === 0 ? 0 : msOf(info.state.first_ts), createdMs: msOf(info.created), consumers });
     } catch (error) {
       return { ok: false, failure: failureOf(`The state of ${stream} cannot be read`, error) };
     }

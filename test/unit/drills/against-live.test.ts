@@ -55,4 +55,17 @@ describe('a stream', () => {
     expect(judge(-900, { made: -500 }, 'cordum')).toBe('warning');
     expect(judge(undefined, { made: -500 })).toBe('passed');
   });
+
+  // nats-server 2.9.10, started again at -300: its archives say -300, the stream of -900 lives on.
+  it('whose archive says a later time, that of a start of the server, is told by its first message, else a person must look', () => {
+    const started = (first: { readonly archived?: number; readonly lives?: number }) => {
+      const live: NatsLive = { identity: [], addresses: [], cluster: '', streams: [{ name: 'CORDUM_JOBS', messages: 10, firstSeq: 1, lastSeq: 10, createdMs: Date.parse(at(-900)), consumers: [], ...(first.lives === undefined ? {} : { firstMs: Date.parse(at(first.lives)) }) }] };
+      const state = { messages: 10, bytes: 1, first_seq: 1, last_seq: 10, consumer_count: 0, num_deleted: 0, ...(first.archived === undefined ? {} : { first_ts: at(first.archived) }) };
+      return checkLive([{ stream: 'CORDUM_JOBS', archive: undefined, config: undefined, state, because: '', seen: seen(-300), noted: undefined }], live, TAKEN_MS).status;
+    };
+    expect(started({ archived: -890, lives: -890 })).toBe('passed');
+    expect(started({ archived: -880, lives: -890 })).toBe('failed');
+    expect(started({ lives: -890 })).toBe('warning');
+    expect(started({ archived: -890 })).toBe('warning');
+  });
 });
