@@ -76,11 +76,14 @@ function pick(running: Running, revisions: readonly Revision[], current: Revisio
 /**
  * As kubectl does it: the whole template, since a merge would keep what only the newer one has. The version is written, not
  * tested: a failed `test` is answered without saying which one failed (recording deployment_undo_rv_guard_422), while a
- * version that is not the live one is a conflict like any other.
+ * version that is not the live one is a conflict like any other. The cause of what is left goes too, or the history would give it
+ * to the revision that comes back (seen on v1.36.2: the controller copies it to the ReplicaSet).
  */
 function undoPatch(running: Running, to: Revision, version: string, mark: string): Json {
-  const cause = to.changeCause === '' ? [] : [{ op: 'add', path: `/metadata/annotations/${escaped(CHANGE_CAUSE)}`, value: to.changeCause }];
-  const annotated = Object.keys(running.record.metadata.annotations).length > 0;
+  const { annotations } = running.record.metadata;
+  const path = `/metadata/annotations/${escaped(CHANGE_CAUSE)}`;
+  const cause = to.changeCause !== '' ? [{ op: 'add', path, value: to.changeCause }] : Object.hasOwn(annotations, CHANGE_CAUSE) ? [{ op: 'remove', path }] : [];
+  const annotated = Object.keys(annotations).length > 0;
   const marks = annotated ? [{ op: 'add', path: `/metadata/annotations/${escaped(EFFECT)}`, value: mark }, ...cause] : [{ op: 'add', path: '/metadata/annotations', value: { [EFFECT]: mark } }];
   return [{ op: 'replace', path: '/metadata/resourceVersion', value: version }, { op: 'replace', path: '/spec/template', value: to.template }, ...marks];
 }

@@ -163,6 +163,14 @@ describe('an undo', () => {
     expect(await rig.verify(applied, kernel)).toMatchObject({ ends: { 'deployment/cordum-safety-kernel': 'done' } });
   });
 
+  it('leaves the cause of what it undoes behind, or the history would give it to the revision that comes back', async () => {
+    await (await writeRig(deploymentSetImage, kube)).carryOut({ services: ['scheduler'], tag: 'v0.9.8' });
+    expect(at(kube.get('deployments', 'cordum-scheduler'), 'metadata', 'annotations', 'kubernetes.io/change-cause')).toBe('runbook bot: v0.9.7 to v0.9.8');
+    await (await writeRig(rolloutUndo, kube)).carryOut({ services: ['scheduler'] });
+    expect(imageOf(kube.get('deployments', 'cordum-scheduler'))).toBe('ghcr.io/cordum/scheduler:v0.9.7');
+    expect(Object.keys(kube.get('deployments', 'cordum-scheduler').metadata.annotations ?? {})).not.toContain('kubernetes.io/change-cause');
+  });
+
   it('can be taken back by a step that the same rules plan', async () => {
     const rig = await writeRig(rolloutUndo, kube);
     const undo = rolloutUndo.undo?.(await rig.carryOut(kernel), rolloutUndo.input.parse(kernel));
