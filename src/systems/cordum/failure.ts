@@ -107,6 +107,8 @@ function meaningOf(status: number, body: string, call: CallFacts): Meaning {
   if (status >= 300 && status < 400) {
     return { reason: 'unexpected', say: `it answered with a redirect (${status}), which is not followed because the API key would go along: put the final address into cordum.url.` };
   }
+  // Go's own answer to plain text on a TLS port.
+  if (status === 400 && body.startsWith('Client sent an HTTP request to an HTTPS server')) return { reason: 'invalid', say: 'it speaks TLS alone there: write https:// into cordum.url (400).' };
   switch (status) {
     case 401:
       return { reason: 'unauthorised', say: 'the API key was refused (401): check cordum.apiKeyFile. Where Cordum demands JWT, API keys do not work at all.' };

@@ -9,6 +9,7 @@ const writing: CallFacts = { ...reading, doing: 'retry the DLQ entry a', writes:
 /** Status, body, then reason, landed and a word of the advice. */
 const TABLE: readonly (readonly [number, string, string, 'no' | 'maybe', RegExp])[] = [
   [400, '{"error":"missing topic for retry","status":400}', 'invalid', 'no', /missing topic/],
+  [400, 'Client sent an HTTP request to an HTTPS server.\n', 'invalid', 'no', /write https:\/\/ into cordum\.url/],
   [401, '{"error":"unauthorized","status":401}', 'unauthorised', 'no', /apiKeyFile/],
   [403, '{"error":"access denied","status":403}', 'forbidden', 'no', /role admin/],
   [403, '{"error":"tenant access denied","status":403}', 'forbidden', 'no', /cordum\.tenant/],
