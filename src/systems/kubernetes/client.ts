@@ -99,7 +99,7 @@ function readsOf(calls: Calls, namespace: string): Pick<KubernetesClient, 'list'
     async log(pod, { container, tailLines, previous, sinceSeconds }, call) {
       const wrong = badNames({ namespace, pod, container });
       if (wrong !== undefined) return { ok: false, failure: wrong };
-      const facts = { doing: `read the log of ${pod} (${container})`, writes: false };
+      const facts = { doing: `read the log of ${pod} (${container})`, writes: false, byKubelet: true };
       const ask = (lines: number): ReturnType<Calls['send']> => {
         const query = new URLSearchParams({ container, tailLines: String(lines), limitBytes: String(MOST_LOG_BYTES) });
         if (previous) query.set('previous', 'true');

@@ -16,6 +16,8 @@ export interface CallFacts {
   readonly writes: boolean;
   /** A JSON patch: its failed `test` has no words of its own. */
   readonly jsonPatch?: boolean;
+  /** The API server asks the kubelet of a node for the answer. */
+  readonly byKubelet?: boolean;
 }
 
 export interface HttpAnswer {
@@ -71,7 +73,10 @@ type Status = z.output<typeof statusShape>;
 
 /** A failure before any answer: the connection, a timeout, a cancelled run. `timedOut` and `cancelled` say who ended it. */
 export function failureOfError(error: unknown, call: CallFacts, ended: { readonly timedOut: boolean; readonly cancelled: boolean; readonly afterMs: number }): Failure {
-  if (ended.timedOut) return failure('timeout', `Kubernetes did not ${call.doing} within ${ended.afterMs} ms: its API server is overloaded, its storage does not answer, or something on the way swallows packets.`, call, 'maybe');
+  if (ended.timedOut) {
+    const because = call.byKubelet === true ? "the kubelet of that pod's node does not answer, or the API server is overloaded" : 'its API server is overloaded, its storage does not answer, or something on the way swallows packets';
+    return failure('timeout', `Kubernetes did not ${call.doing} within ${ended.afterMs} ms: ${because}.`, call, 'maybe');
+  }
   if (ended.cancelled) return failure('cancelled', `The call to Kubernetes (${call.doing}) was cancelled.`, call, 'maybe');
   const code = codeOf(error);
   const known = NOT_SENT[code];
@@ -161,7 +166,8 @@ function other(answer: HttpAnswer, said: string, wait: string): Meaning {
   const detail = said === '' ? `${answer.status}` : `${answer.status}: ${said}`;
   if (answer.status === 503) return { reason: 'unavailable', say: `it, or a backend of this API, is not available (${said === '' ? `503: ${quote(plainText(answer))}` : detail})${wait}.` };
   if (answer.status >= 500) {
-    if (/containerLogs|kubelet/i.test(said)) return { reason: 'unavailable', say: `it cannot reach the kubelet of that pod's node (${detail}): look at the node.` };
+    // The second is said of a node that has no address.
+    if (/containerLogs|kubelet|no preferred addresses/i.test(said)) return { reason: 'unavailable', say: `it cannot reach the kubelet of that pod's node (${detail}): look at the node.` };
     return { reason: 'unavailable', say: `it failed inside (${detail}).` };
   }
   if (/HTTP request to an HTTPS server/i.test(answer.body)) return { reason: 'unreachable', say: 'it speaks TLS on that port: write https into the kubeconfig.' };

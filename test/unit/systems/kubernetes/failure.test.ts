@@ -87,6 +87,17 @@ describe('whether a failed write can have landed', () => {
   });
 });
 
+describe('a log that does not come', () => {
+  it('is laid to the kubelet of the node, also where the node has no address (seen on v1.36.2)', () => {
+    const log = { doing: 'read the log of x (y)', writes: false, byKubelet: true };
+    const late = { timedOut: true, cancelled: false, afterMs: 10 };
+    expect(failureOfError(new Error('late'), log, late)).toMatchObject({ reason: 'timeout', message: expect.stringContaining("the kubelet of that pod's node does not answer") as string });
+    expect(failureOfError(new Error('late'), reading, late).message).toContain('its storage does not answer');
+    const body = JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: 'no preferred addresses found; known addresses: []', code: 500 });
+    expect(failureOfAnswer({ status: 500, contentType: 'application/json', retryAfter: '', body }, log)).toMatchObject({ reason: 'unavailable', message: expect.stringContaining('look at the node') as string });
+  });
+});
+
 describe('answers of whatever else may stand in front', () => {
   it('does not take a proxy\'s page for a Status', () => {
     const page = { status: 403, contentType: 'text/html', retryAfter: '', body: '<html>no</html>' };
