@@ -40,6 +40,13 @@ describe('the reading steps', () => {
     expect(await run(healthGet)).toMatchObject({ healthy: false, reachable: false, ready: 'unknown' });
   });
 
+  it('say that a Cordum which calls itself unhealthy did not say that it is healthy, and why', async () => {
+    // As V0.9.9.1 answers while NATS is away.
+    cordum.on('GET', '/health', { status: 503, body: { status: 'unhealthy', nats: 'reconnecting', redis: 'ok', error: 'nats status=reconnecting' } });
+    cordum.on('GET', '/readyz', { status: 404, body: '404 page not found\n' });
+    expect(await run(healthGet)).toMatchObject({ healthy: false, reachable: true, say: expect.stringMatching(/^Cordum did not say that it is healthy: .*nats status=reconnecting/) });
+  });
+
   it('show the status while NATS is down', async () => {
     cordum.on('GET', '/api/v1/status', 'nats_down_status');
     expect(await run(statusGet)).toMatchObject({ natsConnected: false, natsStatus: 'RECONNECTING', redisOk: true, workers: 3, pipeline: { failed: 17 } });
