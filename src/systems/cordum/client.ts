@@ -100,9 +100,10 @@ async function createPool(tls: TlsMaterial | undefined): Promise<Dispatcher> {
 function healthOf({ get, read }: Calls): Pick<CordumClient, 'health' | 'readyz' | 'status'> {
   return {
     async health(call) {
-      const { answer, facts } = await get('say that it is healthy', '/health', call);
+      const { answer, facts } = await get('say whether it is healthy', '/health', call);
       if (!answer.ok) return answer;
-      return isSuccess(answer.value) ? succeed(healthInWords(answer.value.body)) : { ok: false, failure: failureOfAnswer(answer.value, facts) };
+      // Whoever answers 503 has said whether, and says why.
+      return isSuccess(answer.value) ? succeed(healthInWords(answer.value.body)) : { ok: false, failure: failureOfAnswer(answer.value, { ...facts, doing: 'say that it is healthy' }) };
     },
     async readyz(call) {
       const { answer, facts } = await get('say whether it is ready', '/readyz', call);

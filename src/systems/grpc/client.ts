@@ -60,7 +60,10 @@ export function createGrpcHealthClient({ services, clock }: GrpcHealthParts): Gr
       const where = { host: at['v6'] ?? at['name'] ?? '', port: Number(at['port']), clock, signal: ask.signal };
       const library = await loadLibrary();
       const startedMs = clock.now();
-      const end = await callHealth(library, { ...where, tls: service.tls, service: ask.service, timeoutMs: ask.timeoutMs });
+      const call = () => callHealth(library, { ...where, tls: service.tls, service: ask.service, timeoutMs: ask.timeoutMs });
+      const first = await call();
+      // One silence may be our own: the first looks of a process load the clients of other systems meanwhile. The time of both counts.
+      const end = first.kind === 'timeout' ? await call() : first;
       const latencyMs = Math.max(0, clock.now() - startedMs);
       if (end.kind === 'cancelled') return fail('cancelled', `The health check of ${name} was cancelled.`);
       const looks = { ...where, timeoutMs: Math.min(KNOCK_TIMEOUT_MS, ask.timeoutMs) };

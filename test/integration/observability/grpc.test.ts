@@ -120,6 +120,23 @@ describe('the health of a gRPC service', () => {
     expect(await check(silent, undefined, { withinMs: 300 })).toMatchObject({ status: 'unreachable', cause: 'timeout' });
   });
 
+  it('is asked twice before it is called a hang, and the time of both counts', async () => {
+    let asked = 0;
+    const server = new grpc.Server();
+    server.addService(healthService as unknown as grpc.ServiceDefinition, {
+      check: (_call: unknown, answer: (error: null, value: object) => void) => {
+        asked += 1;
+        if (asked > 1) answer(null, { status: 'SERVING' });
+      },
+      watch: () => {},
+      list: () => {},
+    });
+    const port = await new Promise<number>((resolve) => server.bindAsync('127.0.0.1:0', PLAIN, (_error, bound) => resolve(bound)));
+    onTestFinished(() => server.forceShutdown());
+    expect(await check(port, undefined, { withinMs: 2_000, slowMs: 1_000 })).toMatchObject({ healthy: true, slow: true, cause: 'ok' });
+    expect(asked).toBe(2);
+  });
+
   it('of a service that the target does not have is a mistake, with a hint', async () => {
     const client = createGrpcHealthClient({ services: [{ name: 'safety-kernel', address: '127.0.0.1:1' }], clock: systemClock });
     expect(await tryRead(healthCheck, { service: 'safety-kernal' }, client)).toMatchObject({ ok: false, failure: { reason: 'invalid', message: expect.stringContaining('safety-kernel') } });
