@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { processesIn, reapOrphans } from '#drills/sandbox/lease.ts';
 import { systemClock } from '#kernel/clock.ts';
 import { backUpNats, backUpRedis, fillNats, fillRedis, testFolder } from '../../kit/drills/backups.ts';
+import { freeze } from '../../kit/servers/freeze.ts';
 import { startNats } from '../../kit/servers/nats.ts';
 import { startProcess, waitFor, type ServerProcess } from '../../kit/servers/process.ts';
 import { startRedis } from '../../kit/servers/redis.ts';
@@ -96,7 +97,7 @@ describe('a drill that is killed', () => {
     const where = await place('redis');
     const child = drill(where);
     await waitFor(async () => (/^fetch: /m.test(child.output()) ? true : undefined), { until: 'the sandbox is there', everyMs: 2 });
-    process.kill(child.pid, 'SIGSTOP');
+    freeze(child.pid);
     const before = readdirSync(where.temp);
     await reap(where.temp);
     const after = readdirSync(where.temp);

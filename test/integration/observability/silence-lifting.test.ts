@@ -9,6 +9,7 @@ import { CREATOR, equalities, isActive, markOf } from '#systems/alertmanager/sil
 import { createApi, type Api } from '../../kit/e2e/api.ts';
 import { startBot, writeBotFiles, type BotProcess } from '../../kit/e2e/bot.ts';
 import { startAlertmanager, type Alertmanager } from '../../kit/servers/alertmanager.ts';
+import { freeze } from '../../kit/servers/freeze.ts';
 import { waitFor } from '../../kit/servers/process.ts';
 
 const CONFIG = 'route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n';
@@ -66,7 +67,7 @@ describe('a silence of a run', { timeout: 60_000 }, () => {
     expect(await activeOnes(client)).toHaveLength(1);
 
     // It hangs, so the run ends and nothing can be lifted; then the bot dies.
-    process.kill(alertmanager.pid, 'SIGSTOP');
+    freeze(alertmanager.pid);
     onTestFinished(() => void process.kill(alertmanager.pid, 'SIGCONT'));
     expect((await api.post(`/runs/${runId}/cancel`, { reason: 'enough' })).status).toBeLessThan(300);
     await waitFor(async () => ((await api.run(runId)).status === 'cancelled' ? true : undefined), { until: 'the run has ended' });

@@ -4,6 +4,7 @@ import { connect, type ConnectionOptions, type NatsConnection } from 'nats';
 import { TestRunner } from 'vitest';
 import type { Certificates } from './certificates.ts';
 import { requireServer } from './find.ts';
+import { freeze } from './freeze.ts';
 import { freePort } from './port.ts';
 import { waitFor } from './process.ts';
 import { startServer } from './server.ts';
@@ -140,7 +141,7 @@ async function startOne(name: string, options: NatsServerOptions, clientPort: nu
       TestRunner.getCurrentTest()?.context.onTestFinished(() => nc.close().catch(() => undefined));
       return nc;
     },
-    freeze: () => signal('SIGSTOP'),
+    freeze: () => freeze(server.pid),
     thaw: () => signal('SIGCONT'),
   };
 }

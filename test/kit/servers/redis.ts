@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { TestRunner } from 'vitest';
 import type { Certificates } from './certificates.ts';
 import { requireServer } from './find.ts';
+import { freeze } from './freeze.ts';
 import { freePort } from './port.ts';
 import { type ServerProcess, startProcess, waitFor } from './process.ts';
 
@@ -85,7 +86,7 @@ function dress(child: ServerProcess, { tls, password }: RedisServerOptions, port
     url: `${tls === undefined ? 'redis' : 'rediss'}://${credentials}127.0.0.1:${port}`,
     directory,
     cli: (...args) => cli(['-p', String(port), ...secure, ...(password === undefined ? [] : ['-a', password, '--no-auth-warning']), ...args]),
-    freeze: () => void process.kill(child.pid, 'SIGSTOP'),
+    freeze: () => freeze(child.pid),
     thaw: () => void process.kill(child.pid, 'SIGCONT'),
     stop,
     [Symbol.asyncDispose]: () => stop(),
