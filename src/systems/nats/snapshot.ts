@@ -69,9 +69,14 @@ export async function snapshotStream(nc: NatsConnection, options: SnapshotOption
   // Subscribed first: the server waits two seconds for somebody to listen.
   const chunks = nc.subscribe(inbox);
   try {
-    await nc.flush();
+    // A server that hangs answers no flush, and the client waits for minutes.
+    const flushed = await within(nc.flush(), REQUEST_MS, options.signal);
+    if (flushed === 'aborted') return fail('cancelled', `The snapshot of ${stream} was cancelled.`);
+    if (flushed === 'silent') return fail('timeout', `NATS did not answer within ${REQUEST_MS / 1_000} s, before the snapshot of ${stream}.`);
     const body = { deliver_subject: inbox, no_consumers: options.noConsumers ?? false, chunk_size: CHUNK_BYTES, window_size: WINDOW_BYTES, jsck: options.check };
-    const answer = await ask(nc, `$JS.API.STREAM.SNAPSHOT.${stream}`, body, snapshotAnswer, SNAPSHOT_ANSWER_MS);
+    const answer = await within(ask(nc, `$JS.API.STREAM.SNAPSHOT.${stream}`, body, snapshotAnswer, SNAPSHOT_ANSWER_MS), SNAPSHOT_ANSWER_MS, options.signal);
+    if (answer === 'aborted') return fail('cancelled', `The snapshot of ${stream} was cancelled.`);
+    if (answer === 'silent') return fail('timeout', `NATS did not answer the request for a snapshot of ${stream} within ${SNAPSHOT_ANSWER_MS / 1_000} s.`);
     if (!answer.ok) return answer;
     const { error, config: streamConfig, state } = answer.value;
     // "no impl": before 2.15 a memory stream has none (2.10.27).
