@@ -101,6 +101,7 @@ function loadedOf(output: string): RedisNode['loaded'] | undefined {
 }
 
 async function notLoaded(file: string, output: string): Promise<Result<never>> {
+  if (/Address already in use/.test(output)) return fail('conflict', 'Somebody else took the port of a Redis of the sandbox, before it could listen there.');
   const writer = await whoWroteTooNew(output, file);
   if (writer === undefined) return fail('invalid', `Redis does not load ${file}: ${whyNot(output)}`);
   const [, name = 'Redis', version = 'of a version that it does not say'] = /(Redis|Valkey) version=([^,\s]+)/.exec(output) ?? [];

@@ -14,6 +14,8 @@ const READY_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 20;
 /** A cluster of more shards than this is not drilled on one machine. */
 const SHARDS_MAX = 100;
+/** A port that was free may be taken until the server listens there; so many are tried. */
+const STARTS_MAX = 3;
 /** Ports whose neighbour is taken, or does not exist, are passed over, so many times. */
 const PORT_TRIES = 200;
 
@@ -74,11 +76,17 @@ async function loadShards(shards: readonly RedisToLoad[], starting: Starting & {
   const ports = await freePorts(shards.length);
   // All at once would load all at once: memory and disk are those of one machine.
   for (const [i, shard] of shards.entries()) {
-    const port = ports[i] ?? 0;
-    addresses.push(`127.0.0.1:${port}`);
+    let port = ports[i] ?? 0;
     // Named by its port: one sandbox may load several backups.
-    const node = await startRedisNode({ command, folder: join(directory, `redis-${port}`), port, password, shard, clock: parts.clock, signal });
+    const start = () => startRedisNode({ command, folder: join(directory, `redis-${port}`), port, password, shard, clock: parts.clock, signal });
+    let node = await start();
+    // Another drill that begins at this moment may have found the same port free.
+    for (let tries = 1; !node.ok && node.failure.reason === 'conflict' && tries < STARTS_MAX; tries += 1) {
+      [port = 0] = await freePorts(1);
+      node = await start();
+    }
     if (!node.ok) return node;
+    addresses.push(`127.0.0.1:${port}`);
     children.push(node.value.child);
     const at = { host: '127.0.0.1', port, password };
     const named = await parts.identifyRedis(at);
